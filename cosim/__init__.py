@@ -1,0 +1,1 @@
+"""The bridge: traffic, vehicles, link, driving and twins advanced in lockstep."""

@@ -1,0 +1,1 @@
+"""What drives: dynamics, sensing, driving functions and twins."""
