@@ -1,0 +1,364 @@
+"""What the link can be told: the `network` block of a scenario, by 3GPP's names.
+
+Defaults are those of an urban 3.5 GHz network; each says where it comes from. Everything is checked
+here, so that the rest of the package can trust what it gets.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+TimeToTriggerMs = Literal[
+    0, 40, 64, 80, 100, 128, 160, 256, 320, 480, 512, 640, 1024, 1280, 2560, 5120
+]
+FilterCoefficient = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19]
+CellName = Annotated[str, Field(pattern=r"^[^/\s]+(/\d+)?$")]
+
+
+class _Settings(BaseModel):
+    """Values that don't change once read; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RadioSettings(_Settings):
+    """The air interface that all cells share."""
+
+    scenario: Literal["UMa", "UMi", "RMa"] = Field(
+        "UMa",
+        description="Propagation scenario of TR 38.901: urban macro, urban micro, rural macro.",
+    )
+    carrier_ghz: float = Field(3.5, ge=0.5, le=100.0, description="Carrier frequency [GHz].")
+    bandwidth_mhz: Literal[5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100] = Field(
+        40, description="Channel bandwidth [MHz], one of TS 38.101-1 clause 5.3.2."
+    )
+    subcarrier_spacing_khz: Literal[15, 30, 60] = Field(
+        30, description="Subcarrier spacing [kHz]; 15, 30, 60 give slots of 1, 0.5, 0.25 ms."
+    )
+    tdd_pattern: str = Field(
+        "DDDSU",
+        pattern=r"^[DSU]{2,20}$",
+        description="Slots of one TDD period: D downlink, U uplink, S special (down, then guard).",
+    )
+    special_downlink_symbols: int = Field(
+        10, ge=0, le=14, description="Downlink symbols of a special slot, of 14."
+    )
+    ue_power_dbm: float = Field(
+        23.0, ge=-40.0, le=31.0, description="Most a station sends [dBm]; power class 3 is 23."
+    )
+    ue_noise_figure_db: float = Field(
+        9.0, ge=0.0, le=30.0, description="Station's noise figure [dB] (TR 38.901 Table 7.8-1)."
+    )
+    bs_noise_figure_db: float = Field(
+        5.0,
+        ge=0.0,
+        le=30.0,
+        description="Base station's noise figure [dB] (TR 38.802 Table A.2.1-1).",
+    )
+    ue_antenna_gain_dbi: float = Field(
+        0.0,
+        ge=-20.0,
+        le=20.0,
+        description="Gain of a station's antenna, the same all around [dBi].",
+    )
+
+    @model_validator(mode="after")
+    def _both_directions(self) -> RadioSettings:
+        if "U" not in self.tdd_pattern:
+            raise ValueError(
+                f"tdd_pattern {self.tdd_pattern!r} has no uplink slot; expected a U in it"
+            )
+        if "D" not in self.tdd_pattern:
+            raise ValueError(
+                f"tdd_pattern {self.tdd_pattern!r} has no downlink slot; expected a D in it"
+            )
+        return self
+
+
+class SiteSettings(_Settings):
+    """A mast. Its cells are named `id/0`, `id/1`, ..., one per sector."""
+
+    id: str = Field(pattern=r"^[^/\s]+$", description="Name of the site, without '/' or blanks.")
+    x_m: float = Field(description="Position in the net's plane [m].")
+    y_m: float = Field(description="Position in the net's plane [m].")
+    height_m: float = Field(25.0, gt=0.0, le=200.0, description="Antenna height above ground [m].")
+    power_dbm: float = Field(46.0, ge=-30.0, le=80.0, description="Power of each cell [dBm].")
+    sectors: int = Field(3, ge=1, le=6, description="Cells of the site; 1 radiates all around.")
+    azimuth_deg: float = Field(
+        30.0,
+        ge=-360.0,
+        le=360.0,
+        description="Boresight of sector 0 [deg], counter-clockwise from east; others evenly.",
+    )
+    downtilt_deg: float = Field(
+        12.0, ge=-90.0, le=90.0, description="Electrical tilt below the horizon [deg]."
+    )
+
+
+class GridSettings(_Settings):
+    """A hexagonal grid of like sites laid over an area: what a net gets that names no cells."""
+
+    inter_site_distance_m: float = Field(
+        500.0, gt=10.0, le=50_000.0, description="Distance of neighbouring sites [m]."
+    )
+    height_m: float = Field(25.0, gt=0.0, le=200.0, description="Antenna height above ground [m].")
+    power_dbm: float = Field(46.0, ge=-30.0, le=80.0, description="Power of each cell [dBm].")
+    sectors: int = Field(3, ge=1, le=6, description="Cells of each site.")
+    azimuth_deg: float = Field(
+        30.0,
+        ge=-360.0,
+        le=360.0,
+        description="Boresight of sector 0 [deg], counter-clockwise from east.",
+    )
+    downtilt_deg: float = Field(
+        12.0, ge=-90.0, le=90.0, description="Electrical tilt below the horizon [deg]."
+    )
+    max_sites: int = Field(
+        400, ge=1, le=10_000, description="More sites than this are refused rather than simulated."
+    )
+
+
+class HandoverSettings(_Settings):
+    """Measurements, event A3, a handover's delays, radio link failure (TS 38.331, TS 38.133)."""
+
+    event: Literal["A3"] = Field("A3", description="Event that starts a handover.")
+    offset_db: float = Field(
+        3.0,
+        ge=-15.0,
+        le=15.0,
+        description="a3-Offset [dB]: how much better the neighbour has to be.",
+    )
+    hysteresis_db: float = Field(
+        1.0, ge=0.0, le=15.0, description="Hysteresis [dB] of entering and of leaving the event."
+    )
+    time_to_trigger_ms: TimeToTriggerMs = Field(
+        160, description="How long the event has to hold [ms]; the values of TS 38.331."
+    )
+    filter_coefficient: FilterCoefficient = Field(
+        4, description="k of the layer 3 filter; 0 is no filter."
+    )
+    measurement_period_ms: int = Field(
+        40,
+        ge=5,
+        le=480,
+        description="Time between measurements [ms]: the link's own radio instants.",
+    )
+    preparation_ms: float = Field(
+        20.0,
+        ge=0.0,
+        le=10_000.0,
+        description="From the station's report to the handover command [ms], still served.",
+    )
+    rrc_processing_ms: float = Field(
+        10.0, ge=0.0, le=1000.0, description="RRC reconfiguration [ms] (TS 38.331 clause 12)."
+    )
+    search_ms: float = Field(
+        0.0, ge=0.0, le=1000.0, description="T_search [ms]: 0 when the target is known (TS 38.133)."
+    )
+    processing_ms: float = Field(
+        20.0, ge=0.0, le=1000.0, description="T_processing [ms] (TS 38.133 clause 6.1.1.2.2)."
+    )
+    smtc_period_ms: float = Field(
+        20.0, ge=0.0, le=160.0, description="T_delta is drawn evenly from 0 to this [ms]."
+    )
+    prach_period_ms: float = Field(
+        10.0,
+        ge=0.0,
+        le=160.0,
+        description="T_IU, the wait for a random access occasion: 0 to this [ms].",
+    )
+    margin_ms: float = Field(2.0, ge=0.0, le=100.0, description="T_margin [ms] (TS 38.133).")
+    random_access_ms: float = Field(
+        6.0, ge=0.0, le=1000.0, description="From the preamble to the first user data [ms]."
+    )
+    ping_pong_s: float = Field(
+        1.0,
+        ge=0.0,
+        le=60.0,
+        description="Minimum time of stay [s] (TR 36.839): back sooner is a ping-pong.",
+    )
+    qout_db: float = Field(-8.0, ge=-30.0, le=10.0, description="Out of sync below this SINR [dB].")
+    qin_db: float = Field(-6.0, ge=-30.0, le=10.0, description="In sync above this SINR [dB].")
+    n310: int = Field(1, ge=1, le=20, description="Out-of-sync indications that start T310.")
+    t310_ms: int = Field(
+        1000, ge=0, le=6000, description="T310 [ms]: radio link failure at its end."
+    )
+    n311: int = Field(1, ge=1, le=10, description="In-sync indications that stop T310.")
+    reestablishment_ms: float = Field(
+        150.0,
+        ge=0.0,
+        le=10_000.0,
+        description="From finding a cell after radio link failure to user data [ms].",
+    )
+    min_rsrp_dbm: float = Field(
+        -120.0,
+        ge=-156.0,
+        le=-31.0,
+        description="Weakest cell a station may select [dBm] (q-RxLevMin).",
+    )
+
+    @model_validator(mode="after")
+    def _qin_above_qout(self) -> HandoverSettings:
+        if self.qin_db < self.qout_db:
+            raise ValueError(
+                f"qin_db {self.qin_db} is below qout_db {self.qout_db}; expected qin_db >= qout_db"
+            )
+        return self
+
+
+class SchedulingSettings(_Settings):
+    """How a packet gets its resource blocks, and how often it is tried."""
+
+    scheduling_request_period_ms: float = Field(
+        5.0,
+        gt=0.0,
+        le=640.0,
+        description="Time between a station's scheduling request occasions [ms].",
+    )
+    grant_delay_ms: float = Field(
+        2.5,
+        ge=0.0,
+        le=100.0,
+        description="From the scheduling request to the first slot the grant may name [ms].",
+    )
+    harq_max_transmissions: int = Field(
+        4, ge=1, le=16, description="Transmissions before giving up."
+    )
+    harq_round_trip_slots: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="Slots to a retransmission at least; taken up to whole TDD periods.",
+    )
+    target_bler: float = Field(
+        0.1, gt=0.0, lt=1.0, description="Block error rate the MCS is chosen for."
+    )
+    discard_timer_ms: int = Field(
+        300,
+        ge=10,
+        le=1500,
+        description="PDCP discardTimer [ms]: older packets are thrown away unsent.",
+    )
+    uplink_p0_dbm: float = Field(
+        -80.0,
+        ge=-202.0,
+        le=24.0,
+        description="P0 of uplink power control [dBm per resource block].",
+    )
+    uplink_alpha: float = Field(
+        0.8,
+        ge=0.0,
+        le=1.0,
+        description="Share of the path loss that uplink power control makes up for.",
+    )
+    uplink_allocation_prbs: int = Field(
+        12, ge=1, le=275, description="Most resource blocks a station sends on in one slot."
+    )
+
+
+class BackgroundSettings(_Settings):
+    """Everyone else's traffic: bursts of exponential size at random instants, in each cell."""
+
+    prb_utilisation: float = Field(
+        0.2,
+        ge=0.0,
+        le=2.0,
+        description="Share of each cell's resource blocks asked for; 1 or more overloads.",
+    )
+    downlink_burst_kb: float = Field(
+        100.0,
+        gt=0.0,
+        le=100_000.0,
+        description="Mean burst down [kB]; 100 as in FTP model 3 of TR 38.840.",
+    )
+    uplink_burst_kb: float = Field(20.0, gt=0.0, le=100_000.0, description="Mean burst up [kB].")
+    efficiency_bps_hz: float = Field(
+        2.4063,
+        gt=0.0,
+        le=8.0,
+        description="Its spectral efficiency [bit/s/Hz]; CQI 9 of TS 38.214 Table 5.2.2.1-2.",
+    )
+
+
+class LoadSettings(_Settings):
+    """A stretch of time in which a cell's background utilisation is another."""
+
+    cell: CellName = Field(
+        description="A site (all its sectors) or one cell, as `west` or `west/1`."
+    )
+    from_s: float = Field(0.0, ge=0.0, description="Beginning [s].")
+    to_s: float | None = Field(None, ge=0.0, description="End [s]; none is the end of the run.")
+    prb_utilisation: float = Field(
+        ge=0.0,
+        le=2.0,
+        description="Share of resource blocks asked for; 1 or more overloads the cell.",
+    )
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> LoadSettings:
+        if self.to_s is not None and self.to_s <= self.from_s:
+            raise ValueError(f"to_s {self.to_s} is not after from_s {self.from_s}")
+        return self
+
+
+class CoreSettings(_Settings):
+    """From the base station to the server and back."""
+
+    server: Literal["edge", "region", "cloud"] = Field(
+        "edge",
+        description="Where the server stands: beside the base stations, in the region, far away.",
+    )
+    backhaul_ms: float = Field(
+        0.5, ge=0.0, le=1000.0, description="Base station to the operator's core, one way [ms]."
+    )
+    server_ms: float = Field(
+        1.0, ge=0.0, le=10_000.0, description="Time the server takes with a message [ms]."
+    )
+
+
+class NetworkSettings(_Settings):
+    """The `network` block of a scenario. All of it may be left out."""
+
+    model: Literal["5g", "ideal"] = Field(
+        "5g", description="5g: a 5G network by 3GPP's models. ideal: no latency, no loss."
+    )
+    radio: RadioSettings = Field(default_factory=RadioSettings, description="The air interface.")
+    cells: tuple[SiteSettings, ...] = Field(
+        (), description="The sites. If none are given, a grid of them is laid over the net."
+    )
+    grid: GridSettings | None = Field(
+        None, description="The grid to lay; cells and grid exclude each other."
+    )
+    handover: HandoverSettings = Field(
+        default_factory=HandoverSettings, description="Measurements, handover, radio link failure."
+    )
+    scheduling: SchedulingSettings = Field(
+        default_factory=SchedulingSettings, description="Grants, retransmissions, discard timer."
+    )
+    background: BackgroundSettings = Field(
+        default_factory=BackgroundSettings, description="Everyone else's traffic, in all cells."
+    )
+    load: tuple[LoadSettings, ...] = Field(
+        (),
+        description="Where and when the background is another; of several at once the last counts.",
+    )
+    core: CoreSettings = Field(default_factory=CoreSettings, description="Backhaul, core, server.")
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> NetworkSettings:
+        if self.cells and self.grid is not None:
+            raise ValueError("network has both cells and a grid; expected one of them")
+        known: set[str] = set()
+        for site in self.cells:
+            if site.id in known:
+                raise ValueError(f"two sites are called {site.id!r}; expected one of each name")
+            known.update((site.id, *(f"{site.id}/{sector}" for sector in range(site.sectors))))
+        for load in self.load:
+            if self.cells and load.cell not in known:
+                raise ValueError(
+                    f"load names the cell {load.cell!r}, which there is not; "
+                    f"expected one of {', '.join(sorted(known))}"
+                )
+        return self
