@@ -1,0 +1,216 @@
+"""What every cell's signal has lost on its way to every station: the link budget, for thousands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network.arrays import Bools, Floats, Ints
+from network.draws import Draws
+from network.radio.antennas import (
+    ELEMENT_GAIN_DBI,
+    FRONT_TO_BACK_DB,
+    Panel,
+    horizontal_loss_db,
+    vertical_loss_db,
+)
+from network.radio.propagation import (
+    CORRELATION_DISTANCES,
+    Scenario,
+    los_probability,
+    path_loss_db,
+    sigma_db,
+)
+from network.radio.shadowing import Maps, Shadowing
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a network, one entry each.
+
+    Attributes:
+        site_key: `key_of` the site's name: cells of one site share shadowing and line of sight.
+        x_m: Position in the net's plane [m].
+        y_m: Position in the net's plane [m].
+        height_m: Height of the antenna above ground [m].
+        azimuth_rad: Boresight, counter-clockwise from east [rad]; NaN for an omnidirectional cell.
+        downtilt_rad: Electrical tilt under the horizon [rad].
+    """
+
+    site_key: NDArray[np.uint64]
+    x_m: Floats
+    y_m: Floats
+    height_m: Floats
+    azimuth_rad: Floats
+    downtilt_rad: Floats
+
+    def __post_init__(self) -> None:
+        shapes = {np.shape(column) for column in vars(self).values()}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+            raise ValueError(f"cells need columns of one length, got shapes {sorted(shapes)}")
+
+
+class Sight(Protocol):
+    """What tells line of sight by geometry instead of a draw."""
+
+    def in_sight(
+        self,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        mast_x_m: Floats,
+        mast_y_m: Floats,
+        mast_height_m: Floats,
+    ) -> Bools:
+        """Return whether nothing stands between each station and each mast (stations, masts)."""
+
+
+class LinkBudget(NamedTuple):
+    """The large-scale state of every link, (stations, cells)."""
+
+    gain_db: Floats
+    """Antenna gain less path loss and shadowing [dB]: received less transmitted power."""
+    los: Bools
+
+
+class Channel:
+    """Large-scale gains between stations and the cells of a network (TR 38.901).
+
+    Distance, line of sight and shadowing belong to a site and are worked out once for it, only the
+    horizontal pattern of its antennas once a cell.
+
+    Args:
+        cells: Where the cells are; may be none.
+        scenario: ``"UMa"``, ``"UMi"`` or ``"RMa"``.
+        carrier_ghz: Carrier frequency [GHz].
+        seed: The run's seed.
+        panel: The antenna of every cell.
+        sight: Line of sight by geometry, such as `obstacles.Buildings`; drawn from the scenario's
+            probability as a map that is alike in space when None (TR 38.901 7.6.3.3).
+
+    Raises:
+        ValueError: Values outside the scenario's range (see `propagation.path_loss_db`).
+    """
+
+    def __init__(
+        self,
+        cells: Cells,
+        *,
+        scenario: Scenario,
+        carrier_ghz: float,
+        seed: int,
+        panel: Panel | None = None,
+        sight: Sight | None = None,
+    ) -> None:
+        self._scenario = scenario
+        self._carrier_ghz = carrier_ghz
+        self._panel = panel or Panel()
+        self._sight = sight
+        self._masts, self._mast_of_cell = _masts(cells)
+        omnidirectional = np.isnan(cells.azimuth_rad)
+        self._azimuth_rad = np.where(omnidirectional, 0.0, cells.azimuth_rad).astype(np.float32)
+        self._sector_weight = np.where(omnidirectional, 0.0, 1.0).astype(np.float32)
+        distances = CORRELATION_DISTANCES[scenario]
+        keys = self._masts.site_key
+        self._los_maps = Maps(keys, distances.los_state_m, Draws(seed, "radio/los"))
+        self._los_shadowing = Shadowing(
+            keys, distances.shadowing_los_m, Draws(seed, "radio/shadowing/los")
+        )
+        self._nlos_shadowing = Shadowing(
+            keys, distances.shadowing_nlos_m, Draws(seed, "radio/shadowing/nlos")
+        )
+
+    def path_gain_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the gain of every link (stations, cells) [dB]; see `links`."""
+        return self.links(x_m, y_m, height_m).gain_db
+
+    def links(self, x_m: Floats, y_m: Floats, height_m: Floats) -> LinkBudget:
+        """Return gain and line of sight of every link.
+
+        Args:
+            x_m: Positions of the stations (stations,) [m].
+            y_m: Positions of the stations (stations,) [m].
+            height_m: Heights of their antennas above ground (stations,) [m].
+
+        Returns:
+            Gains [dB] and states of shape (stations, cells).
+
+        Raises:
+            ValueError: A position that is not a finite number.
+        """
+        if not (np.isfinite(x_m).all() and np.isfinite(y_m).all()):
+            raise ValueError("positions of stations must be finite numbers")
+        masts = self._masts
+        east = x_m[:, None] - masts.x_m
+        north = y_m[:, None] - masts.y_m
+        distance_2d = np.sqrt(east**2 + north**2)
+        height = height_m[:, None]
+        los = self._los(x_m, y_m, height_m, distance_2d)
+        loss = path_loss_db(
+            self._scenario,
+            distance_2d,
+            self._carrier_ghz,
+            los=los,
+            bs_height_m=masts.height_m,
+            ue_height_m=height,
+        )
+        sigma = sigma_db(
+            self._scenario,
+            distance_2d,
+            self._carrier_ghz,
+            los=los,
+            bs_height_m=masts.height_m,
+            ue_height_m=height,
+        )
+        shadowing = sigma * np.where(
+            los, self._los_shadowing.normals(x_m, y_m), self._nlos_shadowing.normals(x_m, y_m)
+        )
+        zenith = np.arctan2(distance_2d, height - masts.height_m)
+        column = self._panel.column_gain_db(zenith, np.pi / 2.0 + masts.downtilt_rad)
+        of_mast = (ELEMENT_GAIN_DBI + column - loss - shadowing).astype(np.float32)
+        pattern = self._pattern_loss_db(
+            vertical_loss_db(zenith).astype(np.float32),
+            np.arctan2(north, east).astype(np.float32),
+        )
+        cell = self._mast_of_cell
+        gain = of_mast[:, cell]
+        gain -= pattern
+        return LinkBudget(gain.astype(np.float64), los[:, cell])
+
+    def _los(self, x_m: Floats, y_m: Floats, height_m: Floats, distance_2d_m: Floats) -> Bools:
+        masts = self._masts
+        if self._sight is not None:
+            return self._sight.in_sight(x_m, y_m, height_m, masts.x_m, masts.y_m, masts.height_m)
+        probability = los_probability(self._scenario, distance_2d_m, ue_height_m=height_m[:, None])
+        return self._los_maps.uniforms(x_m, y_m) < probability
+
+    def _pattern_loss_db(
+        self, vertical_db: NDArray[np.float32], azimuth_rad: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        cell = self._mast_of_cell
+        across = horizontal_loss_db(azimuth_rad[:, cell] - self._azimuth_rad)
+        across *= self._sector_weight
+        across += vertical_db[:, cell]
+        return np.minimum(across, np.float32(FRONT_TO_BACK_DB), out=across)
+
+
+def _masts(cells: Cells) -> tuple[Cells, Ints]:
+    """Return one row for cells that share a site, a place and a tilt, and each cell's row."""
+    numbers: dict[tuple[float, ...], int] = {}
+    of_cell = [
+        numbers.setdefault(row, len(numbers))
+        for row in zip(
+            cells.site_key.tolist(),
+            cells.x_m.tolist(),
+            cells.y_m.tolist(),
+            cells.height_m.tolist(),
+            cells.downtilt_rad.tolist(),
+            strict=True,
+        )
+    ]
+    first = np.array([of_cell.index(mast) for mast in range(len(numbers))], dtype=np.int64)
+    columns = {name: column[first] for name, column in vars(cells).items()}
+    return Cells(**columns), np.array(of_cell, dtype=np.int64)
