@@ -1,0 +1,375 @@
+"""Single-track dynamics of many vehicles, one array entry per vehicle.
+
+The vehicle is a rigid body on two axles, with lateral tyre forces after Pacejka's Magic Formula
+(pure slip, without camber), longitudinal load transfer, and a friction ellipse per axle that
+braking and cornering share: where both together want more than the ellipse holds, both shrink in
+the same ratio, as behind an anti-lock brake. There are no wheel speeds; a brake is a force, and an
+axle that reaches its friction passes what it can't brake to the other one.
+
+Below 2 m/s the slip angle is taken against 2 m/s instead of the speed. Tyres then act as
+stiff dampers that hold the body on the kinematic single-track motion, so that a vehicle creeps,
+stops and stands without a second model to switch to. A vehicle never moves backwards.
+
+Actuators: steering with a first-order lag and a rate limit, engine and brake with first-order lags.
+The wanted acceleration is that of the vehicle: drag and rolling resistance are made up for as
+long as the engine's power lasts.
+
+Integration: Heun's method (explicit, second order) in substeps of 5 ms. The fastest mode is the
+lateral damping by the tyres, at most about 110 1/s at the 2 m/s floor: 0.55 per substep, well
+inside Heun's limit of 2. Two force evaluations cost half of a fourth-order Runge-Kutta step, whose
+accuracy the model's own error would hide.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import fields
+
+import numpy as np
+
+from network.arrays import Bools, Floats, Ints
+from vehicles.dynamics.parameters import VehicleParameters, vehicle_parameters
+
+SUBSTEP_NS = 5_000_000
+"""Longest internal step."""
+
+_GRAVITY_MPS2 = 9.81
+_AIR_DENSITY_KGPM3 = 1.2
+_SLIP_SPEED_FLOOR_MPS = 2.0
+_STATES = (
+    "x_m",
+    "y_m",
+    "heading_rad",
+    "speed_mps",
+    "lateral_speed_mps",
+    "yaw_rate_radps",
+    "steering_rad",
+    "pedal_mps2",
+    "acceleration_mps2",
+    "lateral_acceleration_mps2",
+)
+
+
+class VehicleDynamics:
+    """Vehicles as rows of arrays, moved by their commands.
+
+    A vehicle keeps its row from `add` to `remove`; a freed row is taken again, the lowest first.
+    Arrays have an entry for every row, free ones included, and are views that hold until the next
+    `add`: read them, don't write.
+    """
+
+    def __init__(self) -> None:
+        self._state = np.zeros((len(_STATES), 0))
+        self._command = np.zeros((2, 0))
+        self._parameters = {field.name: np.zeros(0) for field in fields(VehicleParameters)}
+        self._active = np.zeros(0, dtype=np.bool_)
+        self._free: list[int] = []
+
+    @property
+    def active(self) -> Bools:
+        """Which rows hold a vehicle."""
+        return self._active
+
+    @property
+    def x_m(self) -> Floats:
+        """Body centre, east [m]."""
+        return self._state[0, :]
+
+    @property
+    def y_m(self) -> Floats:
+        """Body centre, north [m]."""
+        return self._state[1, :]
+
+    @property
+    def heading_rad(self) -> Floats:
+        """Heading, counter-clockwise from east [rad], not wrapped."""
+        return self._state[2, :]
+
+    @property
+    def speed_mps(self) -> Floats:
+        """Speed along the heading [m/s]."""
+        return self._state[3, :]
+
+    @property
+    def lateral_speed_mps(self) -> Floats:
+        """Speed of the centre of gravity to the left [m/s]."""
+        return self._state[4, :]
+
+    @property
+    def yaw_rate_radps(self) -> Floats:
+        """Yaw rate, counter-clockwise [rad/s]."""
+        return self._state[5, :]
+
+    @property
+    def steering_rad(self) -> Floats:
+        """Actual angle of the front wheels, left positive [rad]."""
+        return self._state[6, :]
+
+    @property
+    def acceleration_mps2(self) -> Floats:
+        """Actual rate of change of the speed [m/s²]."""
+        return self._state[8, :]
+
+    @property
+    def lateral_acceleration_mps2(self) -> Floats:
+        """Acceleration of the centre of gravity to the left [m/s²]."""
+        return self._state[9, :]
+
+    @property
+    def slip_angle_rad(self) -> Floats:
+        """Angle from the heading to the centre of gravity's velocity [rad]."""
+        return np.arctan2(self.lateral_speed_mps, self.speed_mps)
+
+    @property
+    def length_m(self) -> Floats:
+        """Length of the body [m]."""
+        return self._parameters["length_m"]
+
+    @property
+    def width_m(self) -> Floats:
+        """Width of the body [m]."""
+        return self._parameters["width_m"]
+
+    @property
+    def wheelbase_m(self) -> Floats:
+        """Distance between the axles, which lie at equal distances from the body's centre [m]."""
+        return self._parameters["front_axle_m"] + self._parameters["rear_axle_m"]
+
+    def add(
+        self, parameters_name: str, x_m: float, y_m: float, heading_rad: float, speed_mps: float
+    ) -> int:
+        """Put a vehicle on the road, driving straight on, and return its row.
+
+        Args:
+            parameters_name: one of `vehicles.dynamics.PARAMETER_SETS`.
+            x_m: body centre, east [m].
+            y_m: body centre, north [m].
+            heading_rad: heading, counter-clockwise from east [rad].
+            speed_mps: speed along the heading, not negative [m/s].
+
+        Raises:
+            ValueError: unknown parameters, or a speed or pose that isn't finite, or a speed < 0.
+        """
+        parameters = vehicle_parameters(parameters_name)
+        pose = (x_m, y_m, heading_rad, speed_mps)
+        if not np.isfinite(pose).all() or speed_mps < 0.0:
+            raise ValueError(f"expected a finite pose and a speed >= 0, got {pose}")
+        if not self._free:
+            self._grow()
+        row = heapq.heappop(self._free)
+        self._state[:, row] = 0.0
+        self._state[:4, row] = pose
+        self._command[:, row] = 0.0
+        for name, column in self._parameters.items():
+            column[row] = getattr(parameters, name)
+        self._active[row] = True
+        return row
+
+    def remove(self, row: int) -> None:
+        """Take a vehicle off the road; ValueError if the row holds none."""
+        self._check(row)
+        self._active[row] = False
+        # A free row is computed along with the others: leave it standing.
+        self._state[:, row] = 0.0
+        self._command[:, row] = 0.0
+        heapq.heappush(self._free, row)
+
+    def command(
+        self,
+        row: int | Ints,
+        acceleration_mps2: float | Floats,
+        steering_rad: float | Floats,
+    ) -> None:
+        """Say what the vehicles shall do from now on.
+
+        Args:
+            row: one row, or an array of rows.
+            acceleration_mps2: wanted acceleration [m/s²], negative brakes; one value, or one per
+                row. What the vehicle can't do it does as far as it can.
+            steering_rad: wanted angle of the front wheels [rad], left positive; likewise.
+
+        Raises:
+            ValueError: a row without a vehicle, or a command that isn't finite.
+        """
+        self._check(row)
+        if not (np.isfinite(acceleration_mps2).all() and np.isfinite(steering_rad).all()):
+            raise ValueError(
+                f"expected finite commands, got {acceleration_mps2} m/s² and {steering_rad} rad"
+            )
+        self._command[0, row] = acceleration_mps2
+        self._command[1, row] = steering_rad
+
+    def advance(self, dt_ns: int) -> None:
+        """Move every vehicle on.
+
+        The time is cut into equal substeps of at most `SUBSTEP_NS`: any steps that are multiples
+        of it give the same trajectory bit for bit.
+
+        Args:
+            dt_ns: time to move on [ns].
+
+        Raises:
+            ValueError: a negative time.
+        """
+        if dt_ns < 0:
+            raise ValueError(f"expected a time >= 0 ns to advance, got {dt_ns}")
+        if dt_ns == 0 or self._active.size == 0:
+            return
+        substeps = -(-dt_ns // SUBSTEP_NS)
+        step = _Step(self._parameters, self._command, dt_ns / substeps * 1e-9)
+        for _ in range(substeps):
+            step.take(self._state)
+
+    def _check(self, row: int | Ints) -> None:
+        rows = np.atleast_1d(row)
+        if rows.size and not (
+            rows.min() >= 0 and rows.max() < self._active.size and self._active[rows].all()
+        ):
+            raise ValueError(f"expected rows that hold a vehicle, got {row}")
+
+    def _grow(self) -> None:
+        old = self._active.size
+        added = max(old, 4)
+        # Free rows need parameters that divide by nothing; any vehicle's will do.
+        filler = vehicle_parameters("bmw_320i")
+        for name, column in self._parameters.items():
+            self._parameters[name] = np.append(column, np.full(added, getattr(filler, name)))
+        self._state = np.pad(self._state, ((0, 0), (0, added)))
+        self._command = np.pad(self._command, ((0, 0), (0, added)))
+        self._active = np.pad(self._active, (0, added))
+        self._free = list(range(old, old + added))
+
+
+class _Step:
+    """One substep: what doesn't change between substeps is computed once.
+
+    Arrays of shape (2, rows) hold the front axle first and the rear axle second.
+    """
+
+    def __init__(self, p: dict[str, Floats], command: Floats, h_s: float) -> None:
+        self.h_s = h_s
+        rows = command.shape[1]
+        front, rear, mass = p["front_axle_m"], p["rear_axle_m"], p["mass_kg"]
+        wheelbase = front + rear
+        self.mass = mass
+        self.yaw_inertia = p["yaw_inertia_kgm2"]
+        self.centre_m = 0.5 * (front - rear)
+        self.arm_m = np.stack((front, -rear))
+        self.load_n = mass * _GRAVITY_MPS2 / wheelbase * np.stack((rear, front))
+        transfer = mass * p["gravity_centre_height_m"] / wheelbase
+        self.load_transfer_kg = np.stack((-transfer, transfer))
+        self.rear_brake_share = 1.0 - p["front_brake_share"]
+        self.drag_kgpm = 0.5 * _AIR_DENSITY_KGPM3 * p["drag_area_m2"]
+        self.rolling_n = p["rolling_resistance"] * mass * _GRAVITY_MPS2
+        self.longitudinal_friction = p["longitudinal_friction"]
+        self.lateral_friction = p["lateral_friction"]
+        self.shape = p["lateral_shape"]
+        self.curvature = p["lateral_curvature"]
+        # Magic Formula: stiffness = B C D.
+        self.stiffness = p["cornering_stiffness_per_rad"] / (self.shape * self.lateral_friction)
+
+        # A driven axle can push no more than its load holds, which the push itself changes:
+        # share m a = friction (load + transfer a), solved for a.
+        self.drive_share = np.stack((p["front_drive_share"], 1.0 - p["front_drive_share"]))
+        pull = self.drive_share * mass / self.longitudinal_friction - self.load_transfer_kg
+        traction_mps2 = (self.load_n / np.maximum(pull, 1e-9)).min(axis=0)
+        self.wanted_mps2 = np.clip(
+            command[0],
+            -np.minimum(p["brake_max_mps2"], self.longitudinal_friction * _GRAVITY_MPS2),
+            np.minimum(p["drive_max_mps2"], traction_mps2),
+        )
+        self.governed_mps2 = np.minimum(self.wanted_mps2, 0.0)
+        self.speed_max = p["speed_max_mps"]
+        self.power_w = p["power_w"]
+        self.full_power_speed = self.power_w / (mass * p["drive_max_mps2"])
+        self.engine_gain = -np.expm1(-h_s / p["engine_lag_s"])
+        self.brake_gain = -np.expm1(-h_s / p["brake_lag_s"])
+        self.wanted_rad = np.clip(command[1], -p["steering_max_rad"], p["steering_max_rad"])
+        self.steering_gain = -np.expm1(-h_s / p["steering_lag_s"])
+        self.steering_change = p["steering_rate_max_radps"] * h_s
+        # Rear wheels don't steer: their cosine stays 1 and their sine 0.
+        self.cos = np.ones((2, rows))
+        self.sin = np.zeros((2, rows))
+        self.force_x = np.empty((2, rows))
+
+    def take(self, state: Floats) -> None:
+        """Move the state on by one substep, in place."""
+        h_s = self.h_s
+        heading, speed, yaw_rate = state[2], state[3], state[5]
+        motion, steering, pedal = state[3:6], state[6], state[7]
+
+        rate_0, _ = self._rates(motion, steering, pedal)
+        self._move_steering(steering)
+        self._move_pedal(pedal, speed)
+        rate_1, across_mps2 = self._rates(motion + h_s * rate_0, steering, pedal)
+        moved = motion + (0.5 * h_s) * (rate_0 + rate_1)
+        np.maximum(moved[0], 0.0, out=moved[0])
+        # What crawls out a turn with the brake on has come to rest.
+        resting = (moved[0] == 0.0) & (pedal <= 0.0) & (np.abs(moved[1:]).sum(axis=0) < 0.1)
+        moved[1:, resting] = 0.0
+
+        middle = 0.5 * (motion + moved)
+        direction = heading + (0.5 * h_s) * middle[2]
+        cos, sin = np.cos(direction), np.sin(direction)
+        leftward = middle[1] + self.centre_m * middle[2]
+        state[0] += h_s * (middle[0] * cos - leftward * sin)
+        state[1] += h_s * (middle[0] * sin + leftward * cos)
+        heading += (0.5 * h_s) * (yaw_rate + moved[2])
+        state[8] = np.where(moved[0] > 0.0, (moved[0] - speed) / h_s, 0.0)
+        state[9] = np.where(resting, 0.0, across_mps2)
+        motion[:] = moved
+
+    def _move_steering(self, steering: Floats) -> None:
+        change = (self.wanted_rad - steering) * self.steering_gain
+        steering += np.clip(change, -self.steering_change, self.steering_change)
+
+    def _move_pedal(self, pedal: Floats, speed: Floats) -> None:
+        """Engine and brake follow the wanted acceleration; the engine as far as its power goes."""
+        wanted = np.where(speed < self.speed_max, self.wanted_mps2, self.governed_mps2)
+        powering = (wanted > pedal) & (pedal >= 0.0)
+        pedal += (wanted - pedal) * np.where(powering, self.engine_gain, self.brake_gain)
+        force = self.power_w / np.maximum(speed, self.full_power_speed)
+        np.minimum(pedal, (force - self._resistance(speed)) / self.mass, out=pedal)
+
+    def _resistance(self, speed: Floats) -> Floats:
+        return self.rolling_n + self.drag_kgpm * speed * speed
+
+    def _rates(self, motion: Floats, steering: Floats, pedal: Floats) -> tuple[Floats, Floats]:
+        """Rates of (speed, lateral speed, yaw rate), and the acceleration across the body."""
+        speed, lateral_speed, yaw_rate = motion
+        cos, sin, force_x = self.cos, self.sin, self.force_x
+        np.cos(steering, out=cos[0])
+        np.sin(steering, out=sin[0])
+
+        load = self.load_n + self.load_transfer_kg * pedal
+        np.maximum(load, 1.0, out=load)
+        grip_x = self.longitudinal_friction * load
+        grip_y = self.lateral_friction * load
+
+        leftward = lateral_speed + self.arm_m * yaw_rate
+        rolling_speed = np.maximum(speed * cos + leftward * sin, _SLIP_SPEED_FLOOR_MPS)
+        slip = self.stiffness * np.arctan((leftward * cos - speed * sin) / rolling_speed)
+        slip -= self.curvature * (slip - np.arctan(slip))
+        force_y = -grip_y * np.sin(self.shape * np.arctan(slip))
+
+        resistance = self._resistance(speed)
+        wanted = self.mass * pedal + resistance
+        braking = np.minimum(wanted, 0.0)
+        np.maximum(self.rear_brake_share * braking, -grip_x[1], out=force_x[1])
+        np.maximum(braking - force_x[1], -grip_x[0], out=force_x[0])
+        force_x += np.minimum(np.maximum(wanted, 0.0) * self.drive_share, grip_x)
+
+        # An ellipse of friction: both forces shrink alike when together they leave it.
+        demand = np.sqrt((force_x / grip_x) ** 2 + (force_y / grip_y) ** 2)
+        kept = 1.0 / np.maximum(demand, 1.0)
+        force_x *= kept
+        force_y *= kept
+
+        along = force_x * cos - force_y * sin
+        across = force_x * sin + force_y * cos
+        across_mps2 = (across[0] + across[1]) / self.mass
+        rates = np.empty_like(motion)
+        rates[0] = (along[0] + along[1] - resistance) / self.mass + yaw_rate * lateral_speed
+        rates[1] = across_mps2 - yaw_rate * speed
+        rates[2] = (self.arm_m[0] * across[0] + self.arm_m[1] * across[1]) / self.yaw_inertia
+        return rates, across_mps2
