@@ -120,10 +120,27 @@ def transport_block_bits(
     per_prb = SUBCARRIERS_PER_PRB * symbols - reference_elements - overhead_elements
     if per_prb <= 0:
         raise ValueError("the allocation has no resource elements left for data")
+    elements = min(156, per_prb) * np.asarray(prbs)
     mcs = np.asarray(mcs)
-    rate = rows.code_rate[mcs]
-    elements = min(156, per_prb) * np.asarray(prbs, dtype=np.float64)
-    information = elements * rate * rows.order[mcs] * layers
+    return block_bits(elements, rows.order[mcs], rows.code_rate[mcs], layers)
+
+
+def block_bits(
+    elements: ArrayLike, order: ArrayLike, code_rate: ArrayLike, layers: int = 1
+) -> Ints:
+    """Return the transport block size of an allocation (TS 38.214 5.1.3.2 steps 2 to 4).
+
+    Args:
+        elements: Resource elements N_RE of the allocation.
+        order: Bits per symbol.
+        code_rate: Target code rate.
+        layers: Spatial layers.
+
+    Returns:
+        Bits, of the broadcast shape.
+    """
+    rate = np.asarray(code_rate, dtype=np.float64)
+    information = np.asarray(elements, dtype=np.float64) * rate * np.asarray(order) * layers
     return np.where(
         information <= 3824.0, _small_block(information), _large_block(information, rate)
     )
