@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from network.phy import prb_count
+
 TimeToTriggerMs = Literal[
     0, 40, 64, 80, 100, 128, 160, 256, 320, 480, 512, 640, 1024, 1280, 2560, 5120
 ]
@@ -17,13 +19,13 @@ FilterCoefficient = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19]
 CellName = Annotated[str, Field(pattern=r"^[^/\s]+(/\d+)?$")]
 
 
-class _Settings(BaseModel):
+class Settings(BaseModel):
     """Values that don't change once read; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class RadioSettings(_Settings):
+class RadioSettings(Settings):
     """The air interface that all cells share."""
 
     scenario: Literal["UMa", "UMi", "RMa"] = Field(
@@ -65,7 +67,8 @@ class RadioSettings(_Settings):
     )
 
     @model_validator(mode="after")
-    def _both_directions(self) -> RadioSettings:
+    def _is_a_carrier(self) -> RadioSettings:
+        prb_count(self.bandwidth_mhz, self.subcarrier_spacing_khz)
         if "U" not in self.tdd_pattern:
             raise ValueError(
                 f"tdd_pattern {self.tdd_pattern!r} has no uplink slot; expected a U in it"
@@ -77,7 +80,7 @@ class RadioSettings(_Settings):
         return self
 
 
-class SiteSettings(_Settings):
+class SiteSettings(Settings):
     """A mast. Its cells are named `id/0`, `id/1`, ..., one per sector."""
 
     id: str = Field(pattern=r"^[^/\s]+$", description="Name of the site, without '/' or blanks.")
@@ -97,7 +100,7 @@ class SiteSettings(_Settings):
     )
 
 
-class GridSettings(_Settings):
+class GridSettings(Settings):
     """A hexagonal grid of like sites laid over an area: what a net gets that names no cells."""
 
     inter_site_distance_m: float = Field(
@@ -120,7 +123,7 @@ class GridSettings(_Settings):
     )
 
 
-class HandoverSettings(_Settings):
+class HandoverSettings(Settings):
     """Measurements, event A3, a handover's delays, radio link failure (TS 38.331, TS 38.133)."""
 
     event: Literal["A3"] = Field("A3", description="Event that starts a handover.")
@@ -208,7 +211,7 @@ class HandoverSettings(_Settings):
         return self
 
 
-class SchedulingSettings(_Settings):
+class SchedulingSettings(Settings):
     """How a packet gets its resource blocks, and how often it is tried."""
 
     scheduling_request_period_ms: float = Field(
@@ -258,7 +261,7 @@ class SchedulingSettings(_Settings):
     )
 
 
-class BackgroundSettings(_Settings):
+class BackgroundSettings(Settings):
     """Everyone else's traffic: bursts of exponential size at random instants, in each cell."""
 
     prb_utilisation: float = Field(
@@ -282,7 +285,7 @@ class BackgroundSettings(_Settings):
     )
 
 
-class LoadSettings(_Settings):
+class LoadSettings(Settings):
     """A stretch of time in which a cell's background utilisation is another."""
 
     cell: CellName = Field(
@@ -303,7 +306,7 @@ class LoadSettings(_Settings):
         return self
 
 
-class CoreSettings(_Settings):
+class CoreSettings(Settings):
     """From the base station to the server and back."""
 
     server: Literal["edge", "region", "cloud"] = Field(
@@ -318,7 +321,7 @@ class CoreSettings(_Settings):
     )
 
 
-class NetworkSettings(_Settings):
+class NetworkSettings(Settings):
     """The `network` block of a scenario. All of it may be left out."""
 
     model: Literal["5g", "ideal"] = Field(

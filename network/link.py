@@ -1,0 +1,541 @@
+"""The 5G link: stations, cells and a server."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from network import phy
+from network.arrays import Floats, Ints
+from network.base import TRIES, Cause, Handovers, LinkModel, StationState
+from network.core import Core
+from network.draws import Draws, key_of
+from network.packet import (
+    NEVER,
+    NS_PER_MS,
+    SERVER,
+    Fate,
+    InFlight,
+    Leg,
+    joined,
+)
+from network.radio.channel import Channel, Sight
+from network.ran.cells import (
+    Bounds,
+    cell_names,
+    cells_of,
+    powers_dbm,
+    sites_of,
+    utilisation_of,
+)
+from network.ran.handover import HandoverDelays, History
+from network.ran.measurement import EventA3, RadioLinkMonitor, filter_weight
+from network.ran.scheduler import Arrivals, Scheduler
+from network.ran.uplink import interference_mw, power_per_prb_dbm
+from network.settings import NetworkSettings
+
+_NO_CELL = -1
+
+
+class _Command(NamedTuple):
+    """Handovers that have been decided and take effect at an instant."""
+
+    instant_ns: int
+    station: Ints
+    target: Ints
+
+
+class Link(LinkModel):
+    """A 5G network by 3GPP's models.
+
+    Every `measurement_period_ms` the stations measure all cells: from that follow the SINR they are
+    served with until the next time, handovers and radio link failures. In between, packets go
+    through the queues of their cell at exact instants. The measuring instants and everything else
+    that changes the network's state are the link's own, so that the caller's step only decides when
+    results are handed out.
+
+    Args:
+        settings: The network.
+        seed: Seed of the run.
+        bounds_m: xmin, ymin, xmax, ymax of the area [m]: where a grid is laid and stations are.
+        buildings: What blocks the line of sight, such as `radio.obstacles.Buildings`; without it,
+            line of sight is drawn by the scenario's probability.
+
+    Raises:
+        ValueError: An area that isn't one, a load on an unknown cell, a grid of too many sites.
+    """
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        *,
+        seed: int,
+        bounds_m: Bounds,
+        buildings: Sight | None = None,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        sites = sites_of(settings, bounds_m)
+        self.cell_names = cell_names(sites)
+        self._power_dbm = powers_dbm(sites)
+        self._channel = Channel(
+            cells_of(sites),
+            scenario=settings.radio.scenario,
+            carrier_ghz=settings.radio.carrier_ghz,
+            seed=seed,
+            sight=buildings,
+        )
+        cells = len(self.cell_names)
+        keys = np.array([key_of(name) for name in self.cell_names], dtype=np.uint64)
+        load = utilisation_of(settings, self.cell_names)
+        self._load_changes = deque(enumerate(load.from_ns[1:], start=1))
+        self._down = Scheduler(settings, "D", cell_keys=keys, utilisation=load, seed=seed)
+        self._up = Scheduler(settings, "U", cell_keys=keys, utilisation=load, seed=seed)
+        self._core = Core(settings.core, seed)
+        self._delays = HandoverDelays(settings.handover, seed)
+        self._uplink_interference_mw = interference_mw(
+            self._channel, self._power_dbm, settings, bounds_m
+        )
+        rules, handover = settings.scheduling, settings.handover
+        self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
+        self._grant_ns = round(rules.grant_delay_ms * NS_PER_MS)
+        self._discard_ns = rules.discard_timer_ms * NS_PER_MS
+        self._request_phase = Draws(seed, "scheduling request")
+        self._period_ns = handover.measurement_period_ms * NS_PER_MS
+        self._filter_weight = filter_weight(
+            handover.filter_coefficient, handover.measurement_period_ms
+        )
+        prb_hz = settings.radio.subcarrier_spacing_khz * 1e3 * phy.SUBCARRIERS_PER_PRB
+        self._down_noise_mw = _mw(phy.noise_power_dbm(prb_hz, settings.radio.ue_noise_figure_db))
+        self._up_noise_mw = _mw(phy.noise_power_dbm(prb_hz, settings.radio.bs_noise_figure_db))
+        self._prb_power_dbm = self._power_dbm - 10.0 * np.log10(self._down.prbs)
+        self._element_power_dbm = self._prb_power_dbm - 10.0 * np.log10(phy.SUBCARRIERS_PER_PRB)
+        self._next_measurement_ns = self._period_ns
+        self._commands: deque[_Command] = deque()
+        self.least_latency_ns = min(
+            self._grant_ns + self._up.least_ns + self._core.least_up_ns,
+            self._core.least_down_ns + self._down.least_ns,
+        )
+
+        n = len(self._attached)
+        self._measured = np.zeros(n, dtype=np.bool_)
+        self._serving = np.full(n, _NO_CELL)
+        self._gain_db = np.zeros((n, cells))
+        self._rsrp_dbm = np.zeros((n, cells))
+        self._down_sinr_db = np.full(n, np.nan)
+        self._up_sinr_db = np.full(n, np.nan)
+        self._reported_down_db = np.full(n, np.nan)
+        self._reported_up_db = np.full(n, np.nan)
+        self._request_offset_ns = np.zeros(n, dtype=np.int64)
+        # A station isn't served from `_blocked_from_ns` until `_blocked_until_ns`.
+        self._blocked_from_ns = np.zeros(n, dtype=np.int64)
+        self._blocked_until_ns = np.zeros(n, dtype=np.int64)
+        self._commanded = np.zeros(n, dtype=np.bool_)
+        self._lost_cell = np.full(n, _NO_CELL)
+        self._a3 = EventA3(
+            n,
+            cells,
+            offset_db=handover.offset_db,
+            hysteresis_db=handover.hysteresis_db,
+            time_to_trigger_ns=handover.time_to_trigger_ms * NS_PER_MS,
+        )
+        self._monitor = RadioLinkMonitor(
+            n,
+            qout_db=handover.qout_db,
+            qin_db=handover.qin_db,
+            n310=handover.n310,
+            n311=handover.n311,
+            t310_ns=handover.t310_ms * NS_PER_MS,
+        )
+        self._changes = History(n, handover.ping_pong_s)
+
+    def attach(self, station: int, key: str, antenna_height_m: float, *, subscribed: bool) -> None:
+        """Let a station take part from now on; see `LinkModel.attach`.
+
+        It selects the strongest cell at once and is connected to it.
+        """
+        super().attach(station, key, antenna_height_m, subscribed=subscribed)
+        phase = self._request_phase.uniform(self._key[station : station + 1], 0)
+        self._request_offset_ns[station] = int(phase[0] * self._request_period_ns)
+        self._measured[station] = False
+        self._serving[station] = _NO_CELL
+        self._blocked_from_ns[station] = self._now_ns
+        self._blocked_until_ns[station] = NEVER
+        self._commanded[station] = False
+        self._lost_cell[station] = _NO_CELL
+
+    def detach(self, station: int) -> None:
+        """Take a station out; see `LinkModel.detach`."""
+        super().detach(station)
+        self._serving[station] = _NO_CELL
+        self._changes.forget(station, self._now_ns)
+        self._commands = deque(
+            _Command(c.instant_ns, c.station[keep], c.target[keep])
+            for c in self._commands
+            for keep in [c.station != station]
+        )
+
+    def handovers(self) -> Handovers:
+        """Return the changes of cell that ended since the last call."""
+        return self._changes.ended(self._now_ns)
+
+    def station_state(self) -> StationState:
+        """Return the radio state of all stations."""
+        n = len(self._attached)
+        rows = np.flatnonzero(self._attached & self._measured)
+        served = rows[self._serving[rows] != _NO_CELL]
+        serving = np.where(self._attached, self._serving, _NO_CELL)
+        rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
+        sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)
+        neighbour = np.full(n, _NO_CELL)
+        rsrp[served] = self._rsrp_dbm[served, serving[served]]
+        sinr[served] = self._down_sinr_db[served]
+        up_sinr[served] = self._up_sinr_db[served]
+        if rows.size and len(self.cell_names) > 1:
+            others = self._rsrp_dbm[rows]
+            own = serving[rows] != _NO_CELL
+            others[own, serving[rows[own]]] = -np.inf
+            neighbour[rows] = np.argmax(others, axis=1)
+            neighbour_rsrp[rows] = others[np.arange(len(rows)), neighbour[rows]]
+        until = np.where(self._attached, self._blocked_until_ns, 0)
+        return StationState(serving, rsrp, sinr, up_sinr, neighbour, neighbour_rsrp, until)
+
+    # Packets
+
+    def _start(self, flights: InFlight) -> None:
+        up = np.flatnonzero(flights.sender != SERVER)
+        sent = flights.sent_ns[up]
+        offset = self._request_offset_ns[flights.sender[up]]
+        wait = (offset - sent) % self._request_period_ns
+        flights.plan_ns[up, 1] = sent + wait + self._grant_ns
+        flights.plan_ns[up, 2:] = NEVER
+        flights.deadline_ns[up] = sent + self._discard_ns
+        down = np.flatnonzero(flights.sender == SERVER)
+        flights.plan_ns[down] = self._core.down(
+            flights.sent_ns[down], flights.draw_key[down], flights.draw_counter[down]
+        )
+
+    def _run(self, to_ns: int) -> None:
+        self._select_first_cells()
+        while self._now_ns < to_ns:
+            until = min(to_ns, self._next_measurement_ns)
+            if self._commands:
+                until = min(until, self._commands[0].instant_ns)
+            if self._load_changes:
+                until = min(until, self._load_changes[0][1])
+            self._carry(self._now_ns, until)
+            self._now_ns = until
+            if self._load_changes and self._load_changes[0][1] == until:
+                number, _ = self._load_changes.popleft()
+                self._up.change_load(number)
+                self._down.change_load(number)
+            self._execute_commands()
+            if until == self._next_measurement_ns:
+                self._measure()
+                self._next_measurement_ns += self._period_ns
+                self._execute_commands()
+
+    def _carry(self, from_ns: int, to_ns: int) -> None:
+        """Move packets through a span in which no station's radio state changes.
+
+        What comes to a queue at `to_ns` itself belongs to the next span.
+        """
+        self._admit(Leg.UP_WAIT, from_ns, to_ns)
+        self._land(Leg.UP_RADIO, to_ns)
+        self._pass_server(to_ns)
+        self._reach_base_station(to_ns)
+        self._admit(Leg.DOWN_WAIT, from_ns, to_ns)
+        self._land(Leg.DOWN_RADIO, to_ns)
+
+    def _admit(self, leg: Leg, from_ns: int, to_ns: int) -> None:
+        """Queue packets whose wait ends in their cell; end those that waited too long."""
+        flights = self._flights
+        up = leg == Leg.UP_WAIT
+        rows = np.flatnonzero(flights.leg == leg)
+        rows = rows[flights.fate[rows] == Fate.IN_FLIGHT]
+        station = (flights.sender if up else flights.receiver)[rows]
+        ready = flights.plan_ns[rows, 1]
+        blocked = (ready >= self._blocked_from_ns[station]) & (
+            ready < self._blocked_until_ns[station]
+        )
+        begin = np.where(blocked, self._blocked_until_ns[station], ready)
+        deadline = flights.deadline_ns[rows]
+        late = (begin > deadline) & (deadline < to_ns)
+        nowhere = self._serving[station] == _NO_CELL
+        flights.end(
+            rows[late],
+            np.where(nowhere[late], int(Fate.NO_COVERAGE), int(Fate.EXPIRED)),
+            deadline[late],
+        )
+        go = (begin < to_ns) & (begin <= deadline)
+        rows, station, begin = rows[go], station[go], begin[go]
+        flights.plan_ns[rows, 2:] = begin[:, None]
+        flights.book(rows, begin)
+        serving = self._serving[station]
+        scheduler = self._up if up else self._down
+        plan, fate = scheduler.serve(
+            from_ns,
+            to_ns,
+            Arrivals(
+                serving,
+                begin,
+                flights.deadline_ns[rows],
+                flights.packet_id[rows],
+                flights.size_bytes[rows],
+                (self._reported_up_db if up else self._reported_down_db)[station],
+                (self._up_sinr_db if up else self._down_sinr_db)[station],
+                flights.draw_key[rows],
+                flights.draw_counter[rows],
+            ),
+        )
+        flights.leg[rows] = leg + 1
+        flights.plan_ns[rows] = plan
+        flights.plan_fate[rows] = fate
+        (flights.cell_up if up else flights.cell_down)[rows] = serving
+
+    def _land(self, leg: Leg, to_ns: int) -> None:
+        """End the radio leg of packets that are done with it."""
+        flights = self._flights
+        rows = self._due(leg, to_ns)
+        fate = flights.plan_fate[rows]
+        if leg == Leg.DOWN_RADIO:
+            fate = np.where(fate == Fate.IN_FLIGHT, int(Fate.DELIVERED), fate)
+        over = fate != Fate.IN_FLIGHT
+        flights.end(rows[over], fate[over], flights.due_ns[rows[over]])
+        on = rows[~over]
+        done = flights.due_ns[on]
+        flights.book(on, done)
+        flights.leg[on] = Leg.UP_WIRE
+        flights.plan_ns[on] = self._core.up(done, flights.draw_key[on], flights.draw_counter[on])
+
+    def _pass_server(self, to_ns: int) -> None:
+        """Deliver to the server, and send on what is for stations."""
+        rows = self._due(Leg.UP_WIRE, to_ns)
+        flights = self._flights
+        done = flights.due_ns[rows]
+        flights.book(rows, done)
+        for_area = flights.radius_m[rows] >= 0.0
+        copies = self._relay(rows[for_area], done[for_area]) if for_area.any() else None
+        ends = flights.receiver[rows] == SERVER
+        flights.fate[rows[ends]] = Fate.DELIVERED
+        flights.ended_ns[rows[ends]] = done[ends]
+        self._send_down(flights, rows[~ends], done[~ends])
+        if copies is not None and len(copies):
+            self._send_down(copies, np.arange(len(copies)), copies.due_ns)
+            self._flights = joined([flights, copies])
+
+    def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
+        flights.leg[rows] = Leg.DOWN_WIRE
+        flights.plan_ns[rows] = self._core.down(
+            from_ns, flights.draw_key[rows], flights.draw_counter[rows]
+        )
+
+    def _reach_base_station(self, to_ns: int) -> None:
+        rows = self._due(Leg.DOWN_WIRE, to_ns)
+        flights = self._flights
+        done = flights.due_ns[rows]
+        flights.book(rows, done)
+        flights.leg[rows] = Leg.DOWN_WAIT
+        flights.plan_ns[rows] = _waiting(done)
+        flights.deadline_ns[rows] = done + self._discard_ns
+
+    def _due(self, leg: Leg, to_ns: int) -> Ints:
+        flights = self._flights
+        due = (flights.leg == leg) & (flights.due_ns <= to_ns) & (flights.fate == Fate.IN_FLIGHT)
+        return np.flatnonzero(due)
+
+    def _put_back(self, stations: Ints) -> None:
+        """Take packets of stations out of their old cell: what isn't through now begins anew."""
+        flights = self._flights
+        affected = np.zeros(len(self._attached), dtype=np.bool_)
+        affected[stations] = True
+        for radio, wait, owner in (
+            (Leg.UP_RADIO, Leg.UP_WAIT, flights.sender),
+            (Leg.DOWN_RADIO, Leg.DOWN_WAIT, flights.receiver),
+        ):
+            rows = np.flatnonzero((flights.leg == radio) & (flights.due_ns > self._now_ns))
+            rows = rows[affected[owner[rows]]]
+            flights.book(rows, self._now_ns)
+            flights.leg[rows] = wait
+            flights.plan_ns[rows] = _waiting(np.full(len(rows), self._now_ns))
+            flights.plan_fate[rows] = Fate.IN_FLIGHT
+            flights.draw_counter[rows] += flights.draw_counter[rows] % TRIES < TRIES - 1
+
+    # Radio
+
+    def _select_first_cells(self) -> None:
+        """Let new stations measure and take the strongest cell."""
+        new = np.flatnonzero(self._attached & ~self._measured)
+        if not new.size:
+            return
+        self._gain_db[new] = self._gains(new)
+        self._rsrp_dbm[new] = self._gain_db[new] + self._element_power_dbm
+        self._measured[new] = True
+        found = self._connect(new)
+        self._blocked_until_ns[found] = 0
+
+    def _measure(self) -> None:
+        """Take the measurements of this instant and act on them."""
+        now = self._now_ns
+        self._up.measure(now)
+        self._down.measure(now)
+        rows = np.flatnonzero(self._attached)
+        if not rows.size:
+            return
+        gain = self._gains(rows)
+        self._gain_db[rows] = gain
+        filtered = self._rsrp_dbm[rows]
+        filtered += self._filter_weight * (gain + self._element_power_dbm - filtered)
+        self._rsrp_dbm[rows] = filtered
+        serving = self._serving[rows]
+        served = serving != _NO_CELL
+        here = rows[served]
+        self._reported_down_db[here] = self._down_sinr_db[here]
+        self._reported_up_db[here] = self._up_sinr_db[here]
+        self._update_sinr(here)
+
+        free = here[self._blocked_until_ns[here] < now]
+        failed = self._monitor.update(now, free, self._down_sinr_db[free])
+        self._search(rows[~served])
+        if failed.any():
+            self._fail(free[failed])
+        ready = free[~failed & ~self._commanded[free]]
+        self._trigger(ready, filtered[np.searchsorted(rows, ready)])
+
+    def _trigger(self, stations: Ints, rsrp_dbm: Floats) -> None:
+        """Decide handovers by event A3; a station that is out of sync can't report."""
+        reporting, target = self._a3.update(
+            self._now_ns, stations, rsrp_dbm, self._serving[stations]
+        )
+        heard = self._down_sinr_db[reporting] >= self._settings.handover.qout_db
+        reporting, target = reporting[heard], target[heard]
+        if reporting.size:
+            self._commanded[reporting] = True
+            instant = self._now_ns + round(self._settings.handover.preparation_ms * NS_PER_MS)
+            self._commands.append(_Command(instant, reporting, target))
+
+    def _execute_commands(self) -> None:
+        while self._commands and self._commands[0].instant_ns == self._now_ns:
+            command = self._commands.popleft()
+            # Whose radio link has failed meanwhile doesn't get the command.
+            alive = self._commanded[command.station]
+            stations, target = command.station[alive], command.target[alive]
+            if not stations.size:
+                continue
+            self._commanded[stations] = False
+            source = self._serving[stations]
+            span = self._delays.interruption_ns(self._key[stations], self._now_ns)
+            self._block(stations, self._now_ns + span)
+            self._serving[stations] = target
+            self._enter_cell(stations)
+            begin = np.full(len(stations), self._now_ns)
+            self._changes.add(begin, stations, source, target, Cause.A3, span)
+
+    def _fail(self, stations: Ints) -> None:
+        """Declare radio link failure: look for a cell, and be out of service until then."""
+        self._commanded[stations] = False
+        self._lost_cell[stations] = self._serving[stations]
+        self._block(stations, NEVER)
+        self._serving[stations] = _NO_CELL
+        self._search(stations)
+
+    def _search(self, stations: Ints) -> None:
+        """Let stations without a cell re-establish at the strongest one, if there is any."""
+        found = self._connect(stations)
+        if not found.size:
+            return
+        ready = self._now_ns + self._delays.reestablishment_ns
+        self._blocked_until_ns[found] = ready
+        self._changes.add(
+            self._blocked_from_ns[found],
+            found,
+            self._lost_cell[found],
+            self._serving[found],
+            Cause.REESTABLISHMENT,
+            ready - self._blocked_from_ns[found],
+        )
+
+    def _connect(self, stations: Ints) -> Ints:
+        """Give stations their strongest cell; return those for which one is strong enough."""
+        if not stations.size:
+            return stations
+        best = np.argmax(self._rsrp_dbm[stations], axis=1)
+        level = self._rsrp_dbm[stations, best]
+        reached = level >= self._settings.handover.min_rsrp_dbm
+        found: Ints = stations[reached]
+        self._serving[found] = best[reached]
+        self._enter_cell(found)
+        return found
+
+    def _enter_cell(self, stations: Ints) -> None:
+        self._a3.reset(stations)
+        self._monitor.reset(stations)
+        self._update_sinr(stations)
+        self._reported_down_db[stations] = self._down_sinr_db[stations]
+        self._reported_up_db[stations] = self._up_sinr_db[stations]
+
+    def _block(self, stations: Ints, until_ns: int | Ints) -> None:
+        self._put_back(stations)
+        self._blocked_from_ns[stations] = self._now_ns
+        self._blocked_until_ns[stations] = until_ns
+
+    def _gains(self, stations: Ints) -> Floats:
+        assert self._positions is not None
+        x_m, y_m = self._positions.at(self._now_ns, stations)
+        gain = self._channel.path_gain_db(x_m, y_m, self._height_m[stations])
+        return np.asarray(gain + self._settings.radio.ue_antenna_gain_dbi)
+
+    def _update_sinr(self, stations: Ints) -> None:
+        """Work out both SINRs of stations in their cells, with every cell's present load."""
+        if not stations.size:
+            return
+        serving = self._serving[stations]
+        gain = self._gain_db[stations]
+        each = np.arange(len(stations))
+        heard_mw = _mw(gain + self._prb_power_dbm)
+        signal_mw = heard_mw[each, serving].copy()
+        heard_mw[each, serving] = 0.0
+        disturbance_mw = heard_mw @ self._down.utilisation + self._down_noise_mw
+        self._down_sinr_db[stations] = 10.0 * np.log10(signal_mw / disturbance_mw)
+        own_gain = gain[each, serving]
+        noise_mw = self._up.utilisation @ self._uplink_interference_mw + self._up_noise_mw
+        self._up_sinr_db[stations] = (
+            power_per_prb_dbm(own_gain, self._settings)
+            + own_gain
+            - 10.0 * np.log10(noise_mw[serving])
+        )
+
+    def _grow(self, capacity: int) -> None:
+        more = (0, capacity - len(self._attached))
+        super()._grow(capacity)
+        for name in (
+            "_measured",
+            "_serving",
+            "_down_sinr_db",
+            "_up_sinr_db",
+            "_reported_down_db",
+            "_reported_up_db",
+            "_request_offset_ns",
+            "_blocked_from_ns",
+            "_blocked_until_ns",
+            "_commanded",
+            "_lost_cell",
+        ):
+            setattr(self, name, np.pad(getattr(self, name), more))
+        self._gain_db = np.pad(self._gain_db, (more, (0, 0)))
+        self._rsrp_dbm = np.pad(self._rsrp_dbm, (more, (0, 0)))
+        self._a3.grow(capacity)
+        self._monitor.grow(capacity)
+        self._changes.grow(capacity)
+
+
+def _waiting(ready_ns: Ints) -> Ints:
+    """Return plans of packets that are ready for the queue and wait for their station."""
+    never = np.full_like(ready_ns, NEVER)
+    return np.stack([ready_ns, ready_ns, never, never], axis=1)
+
+
+def _mw(dbm: Floats) -> Floats:
+    return np.asarray(np.exp(dbm * (np.log(10.0) / 10.0)))

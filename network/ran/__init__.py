@@ -1,0 +1,1 @@
+"""The radio access network: cells, slots and queues, measurements, handover, radio link failure."""

@@ -1,0 +1,154 @@
+"""What a station concludes from measuring: layer 3 filter, event A3, radio link monitoring."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from network.arrays import Bools, Floats, Ints
+from network.packet import NEVER
+
+L1_PERIOD_MS = 200.0
+"""The measurement period that a filter coefficient is meant for (FR1, TS 38.133 clause 9.2.5)."""
+
+
+def filter_weight(coefficient: int, period_ms: float) -> float:
+    """Return how much a new measurement weighs in the layer 3 filter (TS 38.331 clause 5.5.3.2).
+
+    The filter is F = (1 - a) F' + a M with a = 1/2^(k/4). It is meant for measurements every
+    200 ms; where they come at another rate, the specification asks for the same behaviour in time,
+    so here the old value fades by (1 - a) in 200 ms, however many measurements that is.
+
+    Args:
+        coefficient: k.
+        period_ms: Time between measurements [ms].
+    """
+    weight = 2.0 ** (-coefficient / 4.0)
+    return float(1.0 - (1.0 - weight) ** (period_ms / L1_PERIOD_MS))
+
+
+class EventA3:
+    """Event A3: a neighbour is an offset better than the serving cell (TS 38.331 5.5.4.4).
+
+    A neighbour enters while ``Mn - Hys > Mp + Off`` and leaves once ``Mn + Hys < Mp + Off``. It
+    triggers when the entering condition has held for every measurement of the time to trigger; one
+    measurement without it begins anew. Once triggered it stays so until it leaves.
+
+    Args:
+        stations: Rows to keep track of.
+        cells: Number of cells.
+        offset_db: a3-Offset [dB].
+        hysteresis_db: Hysteresis [dB].
+        time_to_trigger_ns: Time to trigger [ns].
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        cells: int,
+        *,
+        offset_db: float,
+        hysteresis_db: float,
+        time_to_trigger_ns: int,
+    ) -> None:
+        self._enter_db = offset_db + hysteresis_db
+        self._leave_db = offset_db - hysteresis_db
+        self._time_to_trigger_ns = time_to_trigger_ns
+        self._inside = np.zeros((stations, cells), dtype=np.bool_)
+        self._triggered = np.zeros((stations, cells), dtype=np.bool_)
+        self._since_ns = np.zeros((stations, cells), dtype=np.int64)
+
+    def grow(self, stations: int) -> None:
+        """Make room for more rows."""
+        more = ((0, stations - len(self._inside)), (0, 0))
+        self._inside = np.pad(self._inside, more)
+        self._triggered = np.pad(self._triggered, more)
+        self._since_ns = np.pad(self._since_ns, more)
+
+    def reset(self, stations: Ints | int) -> None:
+        """Forget what was going on in rows: new stations, or such with another serving cell."""
+        self._inside[stations] = False
+        self._triggered[stations] = False
+
+    def update(
+        self, instant_ns: int, stations: Ints, rsrp_dbm: Floats, serving: Ints
+    ) -> tuple[Ints, Ints]:
+        """Take in one measurement of some rows, each row once.
+
+        Args:
+            instant_ns: When it was taken [ns].
+            stations: The rows (n,).
+            rsrp_dbm: Filtered RSRP of every cell (n, cells) [dBm].
+            serving: Serving cell of each (n,).
+
+        Returns:
+            The stations that have a triggered neighbour, and the strongest such neighbour of each.
+        """
+        better = rsrp_dbm - rsrp_dbm[np.arange(len(stations)), serving][:, None]
+        entering = better > self._enter_db
+        # The serving cell is no neighbour of itself, even with a negative offset.
+        entering[np.arange(len(stations)), serving] = False
+        triggered = self._triggered[stations]
+        if triggered.any():
+            triggered &= better >= self._leave_db
+        if not (entering.any() or triggered.any()):
+            self._inside[stations] = False
+            self._triggered[stations] = False
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        row, cell = np.nonzero(entering)
+        new = ~self._inside[stations[row], cell]
+        self._since_ns[stations[row[new]], cell[new]] = instant_ns
+        held = instant_ns - self._since_ns[stations[row], cell] >= self._time_to_trigger_ns
+        triggered[row[held], cell[held]] = True
+        self._inside[stations] = entering
+        self._triggered[stations] = triggered
+        rows = np.flatnonzero(triggered.any(axis=1))
+        best = np.argmax(np.where(triggered[rows], rsrp_dbm[rows], -np.inf), axis=1)
+        return stations[rows], best
+
+
+class RadioLinkMonitor:
+    """Radio link failure by N310, T310 and N311 (TS 38.331 clause 5.3.10).
+
+    Args:
+        stations: Rows to keep track of.
+        qout_db: Out of sync below this SINR [dB].
+        qin_db: In sync above this SINR [dB].
+        n310: Consecutive out-of-sync indications that start T310.
+        n311: Consecutive in-sync indications that stop it.
+        t310_ns: Length of T310 [ns].
+    """
+
+    def __init__(
+        self, stations: int, *, qout_db: float, qin_db: float, n310: int, n311: int, t310_ns: int
+    ) -> None:
+        self._qout_db, self._qin_db = qout_db, qin_db
+        self._n310, self._n311 = n310, n311
+        self._t310_ns = t310_ns
+        self._out = np.zeros(stations, dtype=np.int64)
+        self._in = np.zeros(stations, dtype=np.int64)
+        self._started_ns = np.full(stations, NEVER)
+
+    def grow(self, stations: int) -> None:
+        """Make room for more rows."""
+        more = stations - len(self._out)
+        self._out = np.pad(self._out, (0, more))
+        self._in = np.pad(self._in, (0, more))
+        self._started_ns = np.pad(self._started_ns, (0, more), constant_values=NEVER)
+
+    def reset(self, stations: Ints | int) -> None:
+        """Begin anew for rows, as after a change of cell."""
+        self._out[stations] = 0
+        self._in[stations] = 0
+        self._started_ns[stations] = NEVER
+
+    def update(self, instant_ns: int, stations: Ints, sinr_db: Floats) -> Bools:
+        """Take in an indication of some rows, each once; return whose radio link has failed."""
+        out = sinr_db < self._qout_db
+        good = sinr_db > self._qin_db
+        self._out[stations] = np.where(out, self._out[stations] + 1, 0)
+        self._in[stations] = np.where(good, self._in[stations] + 1, 0)
+        started = self._started_ns[stations]
+        started[self._in[stations] >= self._n311] = NEVER
+        started[(self._out[stations] >= self._n310) & (started == NEVER)] = instant_ns
+        self._started_ns[stations] = started
+        return np.asarray((started != NEVER) & (instant_ns - started >= self._t310_ns))
