@@ -42,6 +42,7 @@ _FLOATS = (
     "heading_rad",
     "speed_mps",
     "acceleration_mps2",
+    "yaw_rate_radps",
     "length_m",
     "width_m",
     "height_m",
@@ -57,8 +58,9 @@ class RoadUsers:
 
     `x_m`, `y_m`, `z_m` are the centre of the body's footprint [m] in the net's plane,
     `heading_rad` is counter-clockwise from east, `speed_mps` is along the heading (negative when
-    reversing). Each row says in `stamp_ns` at which simulated instant it was true; `at` moves rows
-    on to a common instant.
+    reversing). Each row says in `stamp_ns` at which simulated instant it was true, -1 before it is
+    first filled in; `at` moves rows on to a common instant. `changes` counts entries and
+    departures.
     """
 
     x_m: Floats
@@ -67,6 +69,7 @@ class RoadUsers:
     heading_rad: Floats
     speed_mps: Floats
     acceleration_mps2: Floats
+    yaw_rate_radps: Floats
     length_m: Floats
     width_m: Floats
     height_m: Floats
@@ -83,6 +86,7 @@ class RoadUsers:
         self.stamp_ns = np.zeros(capacity, dtype=np.int64)
         self.driven = np.zeros(capacity, dtype=np.bool_)
         self.active = np.zeros(capacity, dtype=np.bool_)
+        self.changes = 0
         self._slot_of: dict[str, int] = {}
         self._free = list(range(capacity))
 
@@ -113,6 +117,7 @@ class RoadUsers:
             raise ValueError(f"road user {user_id!r} is on the road already")
         if not self._free:
             self._grow()
+        self.changes += 1
         slot = heapq.heappop(self._free)
         self._slot_of[user_id] = slot
         self.ids[slot] = user_id
@@ -122,7 +127,7 @@ class RoadUsers:
         self.length_m[slot] = length_m
         self.width_m[slot] = width_m
         self.height_m[slot] = height_m
-        self.stamp_ns[slot] = 0
+        self.stamp_ns[slot] = -1
         self.driven[slot] = False
         self.active[slot] = True
         return slot
@@ -130,6 +135,7 @@ class RoadUsers:
     def leave(self, user_id: str) -> int:
         """Free a road user's slot and return it; KeyError if it isn't on the road."""
         slot = self._slot_of.pop(user_id)
+        self.changes += 1
         self.ids[slot] = ""
         self.active[slot] = False
         self.driven[slot] = False

@@ -1,0 +1,190 @@
+"""The `cosim` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cosim.clock import to_s
+from cosim.federate import BadInput, RunError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="SUMO traffic, vehicles and a 5G link in lockstep.",
+)
+_out = Console(soft_wrap=False)
+_err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command; every error that a person can mend is one line."""
+    try:
+        app()
+    except RunError as error:
+        _err.print(f"cosim: {error}", markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _err.print("cosim: interrupted; what was recorded is kept")
+        sys.exit(_INTERRUPTED)
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        str,
+        typer.Argument(help="A scenario file, a .sumocfg, or the name of one that comes with it."),
+    ],
+    out: Annotated[Path | None, typer.Option(help="The run's folder; new or empty.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of the scenario's.")] = None,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one value.")
+    ] = [],  # noqa: B006 (typer copies it)
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run a scenario; exit 0 if all is as expected, 1 if not, 2 on bad input, 3 if a side died."""
+    from cosim.run import run as run_scenario
+    from cosim.scenario import load_scenario
+    from cosim.shipped import find_scenario
+
+    if seed is not None:
+        overrides = [*overrides, f"seed={seed}"]
+    loaded = load_scenario(find_scenario(scenario), overrides)
+    run_dir = out or _fresh_folder(loaded.name)
+    with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
+        outcome = run_scenario(loaded, run_dir, on_tick=on_tick)
+    if not quiet:
+        _print_kpis({run_dir.name: outcome.kpis})
+        _out.print(f"run folder  {run_dir}", markup=False, highlight=False, soft_wrap=True)
+        _out.print(f"digest      {outcome.digest}", markup=False, highlight=False, soft_wrap=True)
+    for verdict in outcome.verdicts:
+        if not verdict.passed:
+            value = "nothing" if verdict.value is None else f"{verdict.value:g}"
+            _err.print(
+                f"cosim: expected {verdict.kpi} {verdict.expected}, got {value}", markup=False
+            )
+    if not outcome.passed:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_scenarios() -> None:
+    """List the scenarios that come with it."""
+    from cosim.scenario import load_scenario
+    from cosim.shipped import shipped_scenarios
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for path in shipped_scenarios():
+        table.add_row(path.stem, load_scenario(path).description)
+    _out.print(table)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from cosim.scenario import Scenario
+
+    print(json.dumps(Scenario.model_json_schema(), indent=2))  # noqa: T201
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, two or more.")],
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the driven vehicle's runs into this PNG.")
+    ] = None,
+) -> None:
+    """Print the KPIs of runs side by side."""
+    from cosim.recording import read_kpis
+
+    kpis = {}
+    for run_dir in runs:
+        if not (run_dir / "kpis.json").is_file():
+            raise BadInput(f"{run_dir}: no kpis.json; expected the folder of a complete run")
+        kpis[run_dir.name] = read_kpis(run_dir)
+    _print_kpis(kpis)
+    if plot is not None:
+        from cosim.plots import plot_comparison
+
+        plot_comparison(runs, plot)
+        _out.print(f"drawn       {plot}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _fresh_folder(name: str) -> Path:
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = Path("runs") / f"{name}-{stamp}"
+    number = 2
+    while folder.exists():
+        folder = Path("runs") / f"{name}-{stamp}-{number}"
+        number += 1
+    return folder
+
+
+def _print_kpis(kpis: dict[str, dict[str, float | None]]) -> None:
+    from cosim.kpis import describe
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("KPI")
+    for run_name in kpis:
+        table.add_column(run_name, justify="right")
+    table.add_column("", style="dim", ratio=1)
+    names = list(dict.fromkeys(name for values in kpis.values() for name in values))
+    for name in names:
+        values = [_shown(values.get(name)) for values in kpis.values()]
+        table.add_row(name, *values, describe(name))
+    _out.print(table)
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+@contextmanager
+def _progress(
+    name: str, duration_s: float, *, quiet: bool
+) -> Iterator[Callable[[int], None] | None]:
+    if quiet or not _err.is_terminal:
+        yield None
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} of {task.total:.0f} s"),
+        _RealTimeFactor(),
+        TimeRemainingColumn(),
+        console=_err,
+        transient=True,
+    ) as progress:
+        task = progress.add_task(name, total=duration_s)
+        yield lambda now_ns: progress.update(task, completed=to_s(now_ns))
+
+
+class _RealTimeFactor(ProgressColumn):
+    """Simulated seconds per wall-clock second."""
+
+    def render(self, task: Task) -> Text:
+        if not task.elapsed:
+            return Text("")
+        return Text(f"{task.completed / task.elapsed:.1f} x real time")
+
+
+if __name__ == "__main__":
+    main()

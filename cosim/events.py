@@ -1,0 +1,133 @@
+"""What a scenario makes happen on the road at given instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from cosim.clock import to_ns, to_s
+from cosim.recording import Columns
+from network.settings import Settings
+
+
+class Brake(Settings):
+    """A vehicle of SUMO's brakes at a constant rate, regardless of anyone else."""
+
+    vehicle: str
+    deceleration_mps2: float = Field(gt=0, le=12)
+    to_mps: float = Field(0.0, ge=0, description="Speed at which the braking ends.")
+    hold_s: float | None = Field(
+        None, gt=0, description="How long it keeps that speed; to the end if not given."
+    )
+
+
+class ChangeLane(Settings):
+    """A vehicle of SUMO's changes lane."""
+
+    vehicle: str
+    by: int = Field(description="Lanes to the left (positive) or right (negative).")
+    keep_speed: bool = Field(False, description="It doesn't brake for what it sees meanwhile.")
+
+
+class EventSettings(Settings):
+    """One event: when, and exactly one thing that happens."""
+
+    at_s: float = Field(ge=0)
+    brake: Brake | None = None
+    change_lane: ChangeLane | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> EventSettings:
+        if (self.brake is None) == (self.change_lane is None):
+            raise ValueError("an event has exactly one of `brake`, `change_lane`")
+        return self
+
+
+# Bits of SUMO's speed mode: regard safe speed, maximum acceleration, maximum deceleration,
+# right of way at junctions, red lights.
+_ALL_CHECKS = 31
+_BEYOND_COMFORT = _ALL_CHECKS & ~4
+_NO_SAFE_SPEED = _ALL_CHECKS & ~1
+_CHANGE_AS_TOLD = 512
+_LANE_CHANGE_S = 5.0
+
+
+class Events:
+    """Applies events to SUMO's vehicles just before SUMO takes the step they fall in."""
+
+    def __init__(self, settings: list[EventSettings]) -> None:
+        self._pending = sorted(settings, key=lambda event: event.at_s)
+        # Instant, vehicle, and the speed to hold from then on; None hands it back to SUMO.
+        self._later: list[tuple[int, str, float | None]] = []
+        self._happened: list[tuple[int, str, str, str]] = []
+
+    def apply(self, sumo: Any, now_ns: int) -> None:
+        """Apply what falls due up to `now_ns`, the instant SUMO is about to reach."""
+        while self._pending and to_ns(self._pending[0].at_s) < now_ns:
+            self._apply(sumo, self._pending.pop(0))
+        for change in [change for change in self._later if change[0] < now_ns]:
+            self._later.remove(change)
+            _, vehicle, hold_mps = change
+            if vehicle not in sumo.vehicle.getIDList():
+                continue
+            if hold_mps is None:
+                sumo.vehicle.setSpeed(vehicle, -1)
+                sumo.vehicle.setSpeedMode(vehicle, _ALL_CHECKS)
+            else:
+                sumo.vehicle.setSpeed(vehicle, hold_mps)
+
+    def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
+        """What happened since the last call."""
+        del last
+        happened, self._happened = self._happened, []
+        if happened:
+            yield (
+                "events",
+                {
+                    "time_s": [to_s(at_ns) for at_ns, *_ in happened],
+                    "kind": [kind for _, kind, *_ in happened],
+                    "id": [vehicle for _, _, vehicle, _ in happened],
+                    "other": [""] * len(happened),
+                    "detail": [detail for *_, detail in happened],
+                },
+            )
+
+    def _apply(self, sumo: Any, event: EventSettings) -> None:
+        at_ns = to_ns(event.at_s)
+        action = event.brake or event.change_lane
+        assert action is not None
+        kind = "brake" if event.brake else "change_lane"
+        if action.vehicle not in sumo.vehicle.getIDList():
+            self._happened.append(
+                (at_ns, kind, action.vehicle, "not on the road: nothing happened")
+            )
+            return
+        if event.brake is not None:
+            detail = self._brake(sumo, event.brake, at_ns)
+        else:
+            assert event.change_lane is not None
+            detail = self._change_lane(sumo, event.change_lane, at_ns)
+        self._happened.append((at_ns, kind, action.vehicle, detail))
+
+    def _brake(self, sumo: Any, brake: Brake, at_ns: int) -> str:
+        speed_mps = sumo.vehicle.getSpeed(brake.vehicle)
+        duration_s = max(speed_mps - brake.to_mps, 0.0) / brake.deceleration_mps2
+        sumo.vehicle.setSpeedMode(brake.vehicle, _BEYOND_COMFORT)
+        sumo.vehicle.slowDown(brake.vehicle, brake.to_mps, duration_s)
+        end_ns = at_ns + to_ns(duration_s)
+        self._later.append((end_ns, brake.vehicle, brake.to_mps))
+        if brake.hold_s is not None:
+            self._later.append((end_ns + to_ns(brake.hold_s), brake.vehicle, None))
+        return f"from {speed_mps:.1f} to {brake.to_mps:g} m/s at {brake.deceleration_mps2:g} m/s2"
+
+    def _change_lane(self, sumo: Any, change: ChangeLane, at_ns: int) -> str:
+        lane = sumo.vehicle.getLaneIndex(change.vehicle)
+        sumo.vehicle.setLaneChangeMode(change.vehicle, _CHANGE_AS_TOLD)
+        sumo.vehicle.changeLane(change.vehicle, lane + change.by, _LANE_CHANGE_S)
+        if change.keep_speed:
+            sumo.vehicle.setSpeedMode(change.vehicle, _NO_SAFE_SPEED)
+            sumo.vehicle.setSpeed(change.vehicle, sumo.vehicle.getSpeed(change.vehicle))
+            self._later.append((at_ns + to_ns(_LANE_CHANGE_S), change.vehicle, None))
+        return f"from lane {lane} to {lane + change.by} at {to_s(at_ns):g} s"

@@ -1,0 +1,105 @@
+"""What a run is judged by: numbers from its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cosim.recording import read_table
+
+_NAMES_OF_VEHICLE = ("collisions", "min_ttc_s", "max_deceleration_mps2")
+
+# KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
+DESCRIPTIONS: dict[str, str] = {
+    "collisions": "road users that the vehicle touched",
+    "min_ttc_s": "least time to collision with what is in its way, at constant speeds",
+    "max_deceleration_mps2": "hardest braking",
+    "v2x.sent": "packets sent, to the server or on to each addressee",
+    "v2x.delivered": "of those, delivered",
+    "v2x.delivery_ratio": "delivered of those whose fate is known",
+    "v2x.latency_ms.p50": "sender to receiver, half the packets",
+    "v2x.latency_ms.p95": "the same, 95 % of the packets",
+    "v2x.latency_ms.p99": "the same, 99 % of the packets",
+    "network.handovers": "changes of the serving cell",
+    "network.ping_pongs": "returns within the minimum time of stay",
+    "network.interruption_ms.p95": "time without service around a handover",
+    "network.sinr_db.p5": "downlink SINR over stations and time, the worst 5 %",
+    "network.sinr_db.p50": "downlink SINR over stations and time, median",
+    "twins.age_ms.p95": "age of the newest telemetry in a twin",
+    "twins.position_error_m.p95": "distance of a twin from its vehicle",
+    "run.ticks": "instants at which some side was advanced",
+    "run.real_time_factor": "simulated seconds per wall-clock second",
+}
+
+
+def kpi_names(driven: list[str]) -> list[str]:
+    """Names of the KPIs of a run with these driven vehicles."""
+    return [
+        *(f"{vehicle}.{name}" for vehicle in driven for name in _NAMES_OF_VEHICLE),
+        *(name for name in DESCRIPTIONS if name not in _NAMES_OF_VEHICLE),
+    ]
+
+
+def describe(kpi: str) -> str:
+    """What a KPI is, in a few words."""
+    return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
+
+
+def measure(
+    run_dir: Path, driven: list[str], *, ticks: int, real_time_factor: float
+) -> dict[str, float | None]:
+    """KPIs of a run; None where it has no such thing to measure."""
+    kpis: dict[str, float | None] = {}
+    decisions = read_table(run_dir, "decisions", ["vehicle", "ttc_s", "acceleration_mps2"])
+    events = read_table(run_dir, "events", ["kind", "id"])
+    for vehicle in driven:
+        own = decisions[decisions["vehicle"] == vehicle]
+        hits = (events["kind"] == "collision") & (events["id"] == vehicle)
+        finite = own["ttc_s"][np.isfinite(own["ttc_s"])]
+        kpis[f"{vehicle}.collisions"] = int(hits.sum())
+        kpis[f"{vehicle}.min_ttc_s"] = _value(finite.min())
+        kpis[f"{vehicle}.max_deceleration_mps2"] = _value(
+            np.maximum(-own["acceleration_mps2"], 0.0).max()
+        )
+    kpis.update(_messages(run_dir))
+    handovers = read_table(run_dir, "handovers", ["cause", "ping_pong", "interruption_ms"])
+    links = read_table(run_dir, "links", ["sinr_db"])
+    twins = read_table(run_dir, "twins", ["age_ms", "position_error_m"])
+    kpis["network.handovers"] = len(handovers)
+    kpis["network.ping_pongs"] = int(handovers["ping_pong"].sum())
+    kpis["network.interruption_ms.p95"] = _quantile(handovers["interruption_ms"], 0.95)
+    kpis["network.sinr_db.p5"] = _quantile(links["sinr_db"], 0.05)
+    kpis["network.sinr_db.p50"] = _quantile(links["sinr_db"], 0.50)
+    kpis["twins.age_ms.p95"] = _quantile(twins["age_ms"], 0.95)
+    kpis["twins.position_error_m.p95"] = _quantile(twins["position_error_m"], 0.95)
+    kpis["run.ticks"] = ticks
+    kpis["run.real_time_factor"] = round(real_time_factor, 3)
+    return kpis
+
+
+def _messages(run_dir: Path) -> Mapping[str, float | None]:
+    """Packets end to end: from a sender to the server, or to an addressee by way of it."""
+    packets = read_table(run_dir, "packets", ["sent_ns", "ended_ns", "fate"])
+    delivered = packets[packets["fate"] == "delivered"]
+    ended = int((packets["fate"] != "in_flight").sum())
+    latency_ms = (delivered["ended_ns"] - delivered["sent_ns"]) / 1e6
+    return {
+        "v2x.sent": len(packets),
+        "v2x.delivered": len(delivered),
+        "v2x.delivery_ratio": len(delivered) / ended if ended else None,
+        "v2x.latency_ms.p50": _quantile(latency_ms, 0.50),
+        "v2x.latency_ms.p95": _quantile(latency_ms, 0.95),
+        "v2x.latency_ms.p99": _quantile(latency_ms, 0.99),
+    }
+
+
+def _quantile(values: pd.Series, q: float) -> float | None:
+    known = values[np.isfinite(values)]
+    return _value(known.quantile(q)) if len(known) else None
+
+
+def _value(number: float) -> float | None:
+    return None if pd.isna(number) else round(float(number), 6)

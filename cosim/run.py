@@ -1,0 +1,229 @@
+"""Builds the sides that a scenario asks for and runs them: the one place that knows every side."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import shapely
+
+from cosim.clock import to_ns, to_s
+from cosim.coordinator import Coordinator
+from cosim.events import Events
+from cosim.expectations import Verdict, check_names, judge
+from cosim.federate import BadInput, Federate, RunError, SideDied
+from cosim.kpis import kpi_names, measure
+from cosim.recording import Recording, write_kpis, write_manifest
+from cosim.scenario import Scenario
+from cosim.sides.driving import Driving
+from cosim.sides.link import LinkSide
+from cosim.sides.on_board import OnBoardUnits
+from cosim.sides.recorder import Recorder, Source
+from cosim.sides.twins import Twins
+from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.traffic.files import read_configuration
+from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.sumo import SumoTraffic
+from network.base import LinkModel
+from network.ideal import IdealLink
+from network.link import Link
+from vehicles.state import RoadUsers
+
+_VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
+
+
+class Outcome(NamedTuple):
+    """What came of a run that went to its end."""
+
+    run_dir: Path
+    digest: str
+    kpis: dict[str, float | None]
+    verdicts: list[Verdict]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation held."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+def run(
+    scenario: Scenario, run_dir: Path, *, on_tick: Callable[[int], None] | None = None
+) -> Outcome:
+    """Run a scenario into a folder.
+
+    Args:
+        scenario: what to run.
+        run_dir: made if missing; must be empty.
+        on_tick: called with the instant [ns] after every tick.
+
+    Raises:
+        BadInput: the scenario can't be run.
+        SideDied, CausalityError: the run broke off; the folder has what was recorded, and says so.
+        KeyboardInterrupt: Ctrl-C; the same.
+    """
+    driven = [vehicle.id for vehicle in scenario.vehicles.driven]
+    check_names(scenario.expect, kpi_names(driven))
+    _make_empty(run_dir)
+    manifest = _Manifest(run_dir, scenario)
+    recording = Recording(run_dir)
+
+    def leave(error: SideDied) -> None:
+        # The side hangs in a library: only leaving the process helps. Keep what there is.
+        recording.close()
+        manifest.end(complete=False, ended_by=str(error))
+        print(f"cosim: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        os._exit(error.exit_code)
+
+    began_s = time.monotonic()
+    coordinator: Coordinator | None = None
+    try:
+        sides = _build(scenario, run_dir, recording)
+        coordinator = Coordinator(
+            sides,
+            watchdog_s=scenario.watchdog_s,
+            pace=scenario.pace,
+            on_tick=on_tick,
+            on_hang=leave,
+        )
+        coordinator.run(to_ns(scenario.duration_s))
+    except BaseException as error:
+        recording.close()
+        told = str(error) if isinstance(error, RunError) else "interrupted"
+        if isinstance(error, SideDied) and error.__cause__ is not None:
+            (run_dir / "error.txt").write_text("".join(traceback.format_exception(error)))
+        reached_s = to_s(coordinator.now_ns) if coordinator else 0.0
+        manifest.end(complete=False, ended_by=told, reached_s=reached_s)
+        raise
+    wall_s = time.monotonic() - began_s
+    kpis = measure(
+        run_dir,
+        driven,
+        ticks=coordinator.ticks,
+        real_time_factor=scenario.duration_s / wall_s,
+    )
+    write_kpis(run_dir, kpis)
+    digest = recording.digest()
+    manifest.end(
+        complete=True,
+        digest=digest,
+        reached_s=scenario.duration_s,
+        wall_s={name: round(spent, 3) for name, spent in coordinator.wall_s.items()},
+    )
+    return Outcome(run_dir, digest, kpis, judge(scenario.expect, kpis))
+
+
+def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Federate]:
+    """The sides in tick order."""
+    users = RoadUsers()
+    events = Events(scenario.events)
+    settings = scenario.vehicles
+    net, additional = _net_and_additional(scenario)
+    footprints = read_buildings(additional)
+    buildings = shapely.STRtree(footprints) if footprints else None
+    traffic = SumoTraffic(
+        scenario.traffic,
+        users,
+        settings.driven,
+        run_dir=run_dir,
+        seed=scenario.seed,
+        before_step=events.apply,
+    )
+    vehicles = EmbeddedVehicles(
+        traffic,
+        users,
+        {driven.id: driven.model for driven in settings.driven},
+        step_ns=to_ns(settings.step_s),
+    )
+    link = LinkSide(
+        _link_model(scenario, net, footprints),
+        users,
+        penetration=scenario.v2x.penetration,
+        seed=scenario.seed,
+        step_ns=to_ns(scenario.network.step_s),
+    )
+    driving = Driving(
+        settings.driven,
+        traffic,
+        vehicles,
+        link,
+        users,
+        buildings=buildings,
+        step_ns=to_ns(scenario.driving.step_s),
+    )
+    on_board = OnBoardUnits(users, link, scenario.v2x, scenario.twins, seed=scenario.seed)
+    sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
+    sources: list[Source] = [link, driving, events]
+    if scenario.twins is not None:
+        twins = Twins(
+            scenario.twins,
+            link,
+            users,
+            run_id=f"{scenario.name}-{os.urandom(4).hex()}",
+            confirm_timeout_s=scenario.watchdog_s,
+        )
+        sides.append(twins)
+        sources.append(twins)
+    sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
+    return sides
+
+
+def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon]) -> LinkModel:
+    if scenario.network.model == "ideal":
+        return IdealLink()
+    try:
+        return Link(
+            scenario.network,
+            seed=scenario.seed,
+            bounds_m=net_bounds_m(net),
+            buildings=buildings or None,
+        )
+    except ValueError as error:
+        raise BadInput(f"network: {error}") from error
+
+
+def _net_and_additional(scenario: Scenario) -> tuple[Path, list[Path]]:
+    traffic = scenario.traffic
+    if traffic.sumocfg is not None:
+        configuration = read_configuration(traffic.sumocfg)
+        return configuration.net, configuration.additional
+    assert traffic.net is not None
+    return traffic.net, list(traffic.additional)
+
+
+def _make_empty(run_dir: Path) -> None:
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {run_dir}: can't be made: {error.strerror}") from error
+    if any(run_dir.iterdir()):
+        raise BadInput(f"--out {run_dir}: not empty; name a new folder, nothing is overwritten")
+
+
+class _Manifest:
+    """`manifest.json`: says from the beginning what is run, and at the end how it ended."""
+
+    def __init__(self, run_dir: Path, scenario: Scenario) -> None:
+        self._run_dir = run_dir
+        self._content: dict[str, Any] = {
+            "complete": False,
+            "digest": None,
+            "scenario": scenario.model_dump(mode="json"),
+            "seed": scenario.seed,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {name: version(name) for name in _VERSIONS_OF},
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        }
+        write_manifest(run_dir, self._content)
+
+    def end(self, *, complete: bool, **more: Any) -> None:
+        self._content.update(complete=complete, **more)
+        write_manifest(self._run_dir, self._content)

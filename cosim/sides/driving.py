@@ -1,0 +1,187 @@
+"""The driving side: each driven vehicle looks, decides and acts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cosim.clock import NS_PER_MS, to_s
+from cosim.recording import Columns
+from cosim.sides.link import LinkSide
+from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.traffic.sumo import SumoTraffic
+from network.arrays import Ints
+from vehicles.criticality import find_leader, overlapping
+from vehicles.driving.base import Bodies, EgoState, RoadAhead, Seen, Situation
+from vehicles.driving.driver import Choice, Driver
+from vehicles.guidance import steering_rad
+from vehicles.sensing import sense
+from vehicles.settings import DrivenSettings
+from vehicles.state import RoadUsers
+
+_TRUTH_RANGE_M = 200.0
+
+
+class Driving:
+    """Runs the driving functions and records what they decided and on what grounds.
+
+    Args:
+        settings: the driven vehicles.
+        traffic: knows the road ahead.
+        vehicles: moves the driven vehicles.
+        link: brings messages.
+        users: everyone on the road.
+        buildings: polygons that block the view, or None.
+        step_ns: the side's step [ns].
+    """
+
+    name = "driving"
+
+    def __init__(
+        self,
+        settings: list[DrivenSettings],
+        traffic: SumoTraffic,
+        vehicles: EmbeddedVehicles,
+        link: LinkSide,
+        users: RoadUsers,
+        *,
+        buildings: Any,
+        step_ns: int,
+    ) -> None:
+        self.step_ns = step_ns
+        self._settings = {driven.id: driven for driven in settings}
+        self._drivers = {driven.id: Driver(driven) for driven in settings}
+        self._traffic = traffic
+        self._vehicles = vehicles
+        self._link = link
+        self._users = users
+        self._buildings = buildings
+        self._decisions: list[dict[str, Any]] = []
+        self._events: list[tuple[float, str, str, str, str]] = []
+        self._in_contact: set[tuple[str, str]] = set()
+
+    def start(self) -> None:
+        """Nobody is driven yet."""
+
+    def advance(self, to_ns: int) -> None:
+        """Let every driven vehicle on the road decide."""
+        for name in list(self._vehicles.on_road):
+            self._drive(name, to_ns)
+
+    def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
+        """Decisions, and contacts between vehicles, since the last call."""
+        del last
+        decisions, self._decisions = self._decisions, []
+        if decisions:
+            yield "decisions", _columns(decisions)
+        events, self._events = self._events, []
+        if events:
+            names = ("time_s", "kind", "id", "other", "detail")
+            yield "events", dict(zip(names, map(list, zip(*events, strict=True)), strict=True))
+
+    def abort(self) -> None:
+        """Nothing to abort."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _drive(self, name: str, now_ns: int) -> None:
+        user_id = self._vehicles.on_road[name]
+        slot = self._users.slot_of(user_id)
+        road = self._traffic.road_ahead(user_id)
+        if road is None:
+            self._vehicles.command(name, -2.0, 0.0)
+            return
+        ego = self._vehicles.ego(name)
+        sensed = sense(
+            self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
+        )
+        situation = Situation(
+            instant_ns=now_ns,
+            ego=ego,
+            road=road,
+            seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
+            received=self._link.take_received(slot),
+            link=self._link.view(slot),
+        )
+        choice = self._drivers[name].decide(situation)
+        steering = steering_rad(
+            road.path_xy_m,
+            ego.x_m,
+            ego.y_m,
+            ego.heading_rad,
+            ego.speed_mps,
+            self._vehicles.wheelbase_m(name),
+        )
+        self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
+        others = self._around(slot, ego, now_ns)
+        self._record(name, user_id, now_ns, ego, road, choice, others)
+
+    def _around(self, ego_slot: int, ego: EgoState, now_ns: int) -> tuple[list[str], Bodies]:
+        """Everyone near, seen or not: the truth that criticality is judged by."""
+        users = self._users
+        slots = users.slots()
+        near = np.hypot(users.x_m[slots] - ego.x_m, users.y_m[slots] - ego.y_m) < _TRUTH_RANGE_M
+        slots = slots[near & (slots != ego_slot)]
+        return [users.ids[other] for other in slots.tolist()], self._bodies(slots, now_ns)
+
+    def _bodies(self, slots: Ints, now_ns: int) -> Bodies:
+        here = self._users.at(now_ns, slots)
+        return Bodies(
+            here.x_m,
+            here.y_m,
+            here.heading_rad,
+            here.speed_mps,
+            self._users.length_m[slots],
+            self._users.width_m[slots],
+        )
+
+    def _record(
+        self,
+        name: str,
+        user_id: str,
+        now_ns: int,
+        ego: EgoState,
+        road: RoadAhead,
+        choice: Choice,
+        others: tuple[list[str], Bodies],
+    ) -> None:
+        ids, bodies = others
+        leader = find_leader(road, ego, bodies)
+        proposal = choice.proposal
+        self._decisions.append(
+            {
+                "time_s": to_s(now_ns),
+                "vehicle": name,
+                "id": user_id,
+                "function": choice.function,
+                "reason": proposal.reason,
+                "wanted_acceleration_mps2": proposal.acceleration_mps2,
+                "acceleration_mps2": ego.acceleration_mps2,
+                "speed_mps": ego.speed_mps,
+                "gap_m": leader.gap_m if leader else math.inf,
+                "ttc_s": leader.time_to_collision_s(ego.speed_mps) if leader else math.inf,
+                "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
+                "packets": [received.packet_id for received in proposal.messages],
+                "message_ages_ms": [
+                    (now_ns - received.message.generated_ns) / NS_PER_MS
+                    for received in proposal.messages
+                ],
+            }
+        )
+        contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
+        for vehicle, other in sorted(contacts - self._in_contact):
+            speed = f"at {ego.speed_mps:.1f} m/s"
+            self._events.append((to_s(now_ns), "collision", vehicle, other, speed))
+        self._in_contact = {pair for pair in self._in_contact if pair[0] != name} | contacts
+
+
+def _columns(rows: list[dict[str, Any]]) -> Columns:
+    columns: dict[str, Any] = {key: [row[key] for row in rows] for key in rows[0]}
+    for key, values in columns.items():
+        if isinstance(values[0], float):
+            columns[key] = np.array(values)
+    return columns

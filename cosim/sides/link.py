@@ -1,0 +1,245 @@
+"""The link side: stations on the road, their packets, and what has reached whom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cosim.clock import NS_PER_MS, to_s
+from cosim.federate import Deliveries
+from cosim.recording import Columns
+from network.arrays import Ints
+from network.base import Cause, LinkModel
+from network.draws import Draws, key_of
+from network.packet import SERVER, Fate, Packets, Positions, Stage
+from vehicles.driving.base import LinkView, Received
+from vehicles.messages.kinds import MessageKind
+from vehicles.state import RoadUsers
+
+# Phones and low cars: TR 38.901 has no antenna below 1.5 m.
+_LEAST_ANTENNA_HEIGHT_M = 1.5
+
+
+class LinkSide:
+    """Keeps a station on the link for every connected road user and hands packets to and fro.
+
+    Args:
+        link: the link model; its station numbers are slots of `users`.
+        users: everyone on the road.
+        penetration: share of road users that are connected; driven ones always are.
+        seed: the run's seed, for who is connected.
+        step_ns: how often receptions are handed over [ns].
+    """
+
+    name = "link"
+
+    def __init__(
+        self, link: LinkModel, users: RoadUsers, *, penetration: float, seed: int, step_ns: int
+    ) -> None:
+        self.step_ns = step_ns
+        self._link = link
+        self._users = users
+        self._penetration = penetration
+        self._draws = Draws(seed, "connected")
+        self._changes = -1
+        self._ids: dict[int, str] = {}
+        self._names: dict[int, str] = {SERVER: "server"}
+        self.stations: Ints = np.zeros(0, dtype=np.int64)
+        self.station_keys = np.zeros(0, dtype=np.uint64)
+        self._payloads: dict[int, Any] = {}
+        self._next_reference = 0
+        self._received: defaultdict[int, list[Received]] = defaultdict(list)
+        self._telemetry: list[Any] = []
+        self._rows: list[tuple[str, Columns]] = []
+
+    def start(self) -> None:
+        """Nobody is on the road yet."""
+
+    def advance(self, to_ns: int) -> Deliveries:
+        """Let stations come and go, then move the link on to `to_ns`."""
+        self._update_stations()
+        everyone = self._users.at(to_ns, np.arange(self._users.capacity))
+        received = self._link.advance(
+            to_ns,
+            Positions(
+                to_ns, everyone.x_m, everyone.y_m, everyone.z_m, everyone.vx_mps, everyone.vy_mps
+            ),
+        )
+        # Awareness messages load the link but nobody reads them yet; the others become objects.
+        for row in np.flatnonzero(received.kind != MessageKind.CAM):
+            reference = int(received.reference[row])
+            if received.kind[row] == MessageKind.TELEMETRY:
+                self._telemetry.append(self._payloads.pop(reference))
+                continue
+            if received.receiver[row] == SERVER:
+                continue
+            self._received[int(received.receiver[row])].append(
+                Received(
+                    packet_id=int(received.packet_id[row]),
+                    message=self._payloads[reference],
+                    sent_ns=int(received.sent_ns[row]),
+                    received_ns=int(received.received_ns[row]),
+                )
+            )
+        self._keep_finished()
+        return Deliveries(received.sent_ns, received.received_ns, self._link.least_latency_ns)
+
+    def send(
+        self,
+        senders: Ints,
+        sent_ns: Ints,
+        *,
+        kind: MessageKind,
+        size_bytes: int,
+        to: int,
+        radius_m: float = 0.0,
+        payloads: list[Any] | None = None,
+    ) -> None:
+        """Send one packet per entry of `senders` (slots), at instants from now on [ns]."""
+        count = len(senders)
+        if count == 0:
+            return
+        references = np.full(count, -1, dtype=np.int64)
+        if payloads is not None:
+            references = np.arange(self._next_reference, self._next_reference + count)
+            self._payloads.update(zip(references.tolist(), payloads, strict=True))
+            self._next_reference += count
+        self._link.send(
+            senders,
+            size_bytes,
+            sent_ns,
+            kinds=int(kind),
+            to=to,
+            radius_m=radius_m,
+            references=references,
+        )
+
+    def take_received(self, slot: int) -> list[Received]:
+        """What has reached a driven vehicle since the last call, ordered by arrival."""
+        return self._received.pop(slot, [])
+
+    def take_telemetry(self) -> list[Any]:
+        """Telemetry that has reached the server since the last call, ordered by arrival."""
+        telemetry, self._telemetry = self._telemetry, []
+        return telemetry
+
+    def view(self, slot: int) -> LinkView:
+        """What the modem of a road user knows of its link."""
+        state = self._link.station_state()
+        cell = int(state.serving_cell[slot])
+        return LinkView(
+            serving_cell=self._link.cell_names[cell] if cell >= 0 else None,
+            rsrp_dbm=float(state.rsrp_dbm[slot]),
+            sinr_db=float(state.sinr_db[slot]),
+            interrupted=bool(state.interrupted_until_ns[slot] > self._link.now_ns),
+        )
+
+    def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
+        """Packets and handovers finished since the last call, and the stations' links now."""
+        rows, self._rows = self._rows, []
+        yield from rows
+        if last:
+            yield "packets", self._packet_columns(self._link.unfinished())
+            return
+        state = self._link.station_state()
+        slots = self.stations
+        cells = state.serving_cell[slots]
+        yield (
+            "links",
+            {
+                "time_s": np.full(len(slots), to_s(now_ns)),
+                "id": [self._ids[slot] for slot in slots.tolist()],
+                "cell": self._cell_names(cells),
+                "rsrp_dbm": state.rsrp_dbm[slots],
+                "sinr_db": state.sinr_db[slots],
+                "interrupted": state.interrupted_until_ns[slots] > now_ns,
+            },
+        )
+
+    def abort(self) -> None:
+        """Nothing to abort: the link computes in this process."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _update_stations(self) -> None:
+        users = self._users
+        if users.changes == self._changes:
+            return
+        self._changes = users.changes
+        gone = [slot for slot, user_id in self._ids.items() if users.ids[slot] != user_id]
+        for slot in gone:
+            self._link.detach(slot)
+        if gone:
+            # Their packets are named before the slots get new owners.
+            self._keep_finished()
+        for slot in gone:
+            del self._ids[slot]
+            self._received.pop(slot, None)
+        for slot in users.slots().tolist():
+            user_id = users.ids[slot]
+            if slot in self._ids or not self._is_connected(slot, user_id):
+                continue
+            self._link.attach(
+                slot,
+                user_id,
+                max(float(users.height_m[slot]), _LEAST_ANTENNA_HEIGHT_M),
+                subscribed=bool(users.driven[slot]),
+            )
+            self._ids[slot] = user_id
+            self._names[slot] = user_id
+        self.stations = np.array(sorted(self._ids), dtype=np.int64)
+        self.station_keys = np.array(
+            [key_of(self._ids[slot]) for slot in self.stations.tolist()], dtype=np.uint64
+        )
+
+    def _is_connected(self, slot: int, user_id: str) -> bool:
+        if self._users.driven[slot] or self._penetration >= 1.0:
+            return True
+        return float(self._draws.uniform(key_of(user_id), 0)) < self._penetration
+
+    def _keep_finished(self) -> None:
+        self._rows.append(("packets", self._packet_columns(self._link.finished())))
+        handovers = self._link.handovers()
+        if len(handovers.instant_ns):
+            self._rows.append(
+                (
+                    "handovers",
+                    {
+                        "time_s": handovers.instant_ns * 1e-9,
+                        "id": [self._names[slot] for slot in handovers.station.tolist()],
+                        "from_cell": self._cell_names(handovers.from_cell),
+                        "to_cell": self._cell_names(handovers.to_cell),
+                        "cause": [Cause(cause).name.lower() for cause in handovers.cause.tolist()],
+                        "interruption_ms": handovers.interruption_ns / NS_PER_MS,
+                        "ping_pong": handovers.ping_pong,
+                    },
+                )
+            )
+
+    def _packet_columns(self, packets: Packets) -> Columns:
+        return {
+            "packet_id": packets.packet_id,
+            "parent_id": packets.parent_id,
+            "kind": [MessageKind(kind).name.lower() for kind in packets.kind.tolist()],
+            "reference": packets.reference,
+            "sender": [self._names[slot] for slot in packets.sender.tolist()],
+            "receiver": [self._names.get(slot, "area") for slot in packets.receiver.tolist()],
+            "size_bytes": packets.size_bytes,
+            "sent_ns": packets.sent_ns,
+            "ended_ns": packets.ended_ns,
+            "fate": [_FATE_NAMES[fate] for fate in packets.fate.tolist()],
+            "uplink_cell": self._cell_names(packets.cell_up),
+            "downlink_cell": self._cell_names(packets.cell_down),
+            **{f"{stage.name.lower()}_ns": packets.stage_ns[:, stage] for stage in Stage},
+        }
+
+    def _cell_names(self, cells: Ints) -> list[str]:
+        names = self._link.cell_names
+        return [names[cell] if cell >= 0 else "" for cell in cells.tolist()]
+
+
+_FATE_NAMES = {fate.value: fate.name.lower() for fate in Fate}

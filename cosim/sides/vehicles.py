@@ -1,0 +1,108 @@
+"""The vehicle side: the driven vehicles under the embedded vehicle model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosim.traffic.sumo import SumoTraffic
+from vehicles.driving.base import EgoState
+from vehicles.dynamics import VehicleDynamics
+from vehicles.state import RoadUsers
+
+
+class EmbeddedVehicles:
+    """Moves the driven vehicles and writes their rows of the road users.
+
+    Args:
+        traffic: says which driven vehicles have come and gone.
+        users: everyone on the road.
+        models: driven vehicle's name -> parameter set of the vehicle model.
+        step_ns: the side's step [ns].
+    """
+
+    name = "vehicles"
+
+    def __init__(
+        self, traffic: SumoTraffic, users: RoadUsers, models: dict[str, str], *, step_ns: int
+    ) -> None:
+        self.step_ns = step_ns
+        self._traffic = traffic
+        self._users = users
+        self._models = models
+        self._dynamics = VehicleDynamics()
+        self._row_of: dict[str, int] = {}
+        self._now_ns = 0
+        # Driven vehicle's name -> SUMO id, as long as it is on the road.
+        self.on_road: dict[str, str] = {}
+
+    def start(self) -> None:
+        """Take over who is on the road already."""
+        self._come_and_go(0)
+
+    def advance(self, to_ns: int) -> None:
+        """Move every driven vehicle on to `to_ns`."""
+        self._dynamics.advance(to_ns - self._now_ns)
+        self._now_ns = to_ns
+        self._come_and_go(to_ns)
+        if not self.on_road:
+            return
+        users, model = self._users, self._dynamics
+        slots = np.array([users.slot_of(user_id) for user_id in self.on_road.values()])
+        rows = np.array([self._row_of[name] for name in self.on_road])
+        users.x_m[slots] = model.x_m[rows]
+        users.y_m[slots] = model.y_m[rows]
+        users.heading_rad[slots] = model.heading_rad[rows]
+        users.speed_mps[slots] = model.speed_mps[rows]
+        users.acceleration_mps2[slots] = model.acceleration_mps2[rows]
+        users.yaw_rate_radps[slots] = model.yaw_rate_radps[rows]
+        users.stamp_ns[slots] = to_ns
+
+    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
+        """What a driven vehicle is to do from now on."""
+        self._dynamics.command(self._row_of[name], acceleration_mps2, steering_rad)
+
+    def wheelbase_m(self, name: str) -> float:
+        """Distance of a driven vehicle's axles [m]."""
+        return float(self._dynamics.wheelbase_m[self._row_of[name]])
+
+    def ego(self, name: str) -> EgoState:
+        """A driven vehicle as it knows itself."""
+        users = self._users
+        slot = users.slot_of(self.on_road[name])
+        return EgoState(
+            x_m=float(users.x_m[slot]),
+            y_m=float(users.y_m[slot]),
+            heading_rad=float(users.heading_rad[slot]),
+            speed_mps=float(users.speed_mps[slot]),
+            acceleration_mps2=float(users.acceleration_mps2[slot]),
+            length_m=float(users.length_m[slot]),
+            width_m=float(users.width_m[slot]),
+        )
+
+    def abort(self) -> None:
+        """Nothing to abort: the model computes in this process."""
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _come_and_go(self, now_ns: int) -> None:
+        for name in [name for name, user in self.on_road.items() if user not in self._users]:
+            self._dynamics.remove(self._row_of.pop(name))
+            del self.on_road[name]
+        for entered in self._traffic.taken_over:
+            if entered.name in self.on_road:
+                continue
+            slot = np.array([entered.slot])
+            here = self._users.at(now_ns, slot)
+            row = self._dynamics.add(
+                self._models[entered.name],
+                float(here.x_m[0]),
+                float(here.y_m[0]),
+                float(here.heading_rad[0]),
+                float(here.speed_mps[0]),
+            )
+            # The body is the model's from now on, whatever type SUMO inserted.
+            self._users.length_m[slot] = self._dynamics.length_m[row]
+            self._users.width_m[slot] = self._dynamics.width_m[row]
+            self._row_of[entered.name] = row
+            self.on_road[entered.name] = entered.user_id

@@ -1,0 +1,1 @@
+"""SUMO as a side of the bridge."""

@@ -1,0 +1,1 @@
+"""Driving functions: one file each; `base` says what a function gets and gives."""

@@ -1,0 +1,149 @@
+"""What a driving function gets and gives, in one screen.
+
+A function is a class with a `name` and a `decide` that looks at a `Situation` and answers with a
+`Proposal`, or None when it has nothing to say. A vehicle has several; the lowest proposed
+acceleration wins and is recorded together with what it was based on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from network.arrays import Floats, Ints
+from vehicles.messages.brake_warning import BrakeWarning
+
+
+@dataclass(frozen=True, slots=True)
+class EgoState:
+    """The driven vehicle as it knows itself; the position is the centre of its body."""
+
+    x_m: float
+    y_m: float
+    heading_rad: float
+    speed_mps: float
+    acceleration_mps2: float
+    length_m: float
+    width_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoadAhead:
+    """The road along the vehicle's route, from a little behind it.
+
+    Args:
+        path_xy_m: centre line of the lanes to follow, shape (n, 2) [m].
+        path_s_m: arc length at each point of the path, shape (n,) [m].
+        speed_limit_mps: limit from each point on, shape (n,) [m/s].
+        stop_s_m: arc length of the next line that may not be crossed now (a red light, somebody
+            with priority, the end of the lane); infinite if there is none.
+        stop_if_comfortable: the line may still be crossed when stopping would be harsh (yellow).
+        ego_s_m: arc length of the vehicle's centre [m].
+    """
+
+    path_xy_m: Floats
+    path_s_m: Floats
+    speed_limit_mps: Floats
+    stop_s_m: float
+    stop_if_comfortable: bool
+    ego_s_m: float
+
+    def along(self, x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
+        """Arc length [m] and distance to the left of the path [m] of points, each shape (k,)."""
+        start, end = self.path_xy_m[:-1], self.path_xy_m[1:]
+        leg = end - start
+        length = np.diff(self.path_s_m)
+        unit = leg / length[:, None]
+        offset = np.stack([x_m, y_m], axis=-1)[:, None, :] - start[None, :, :]
+        # The foot of the perpendicular, kept on the segment but for the two ends of the path.
+        foot = (offset * unit).sum(axis=-1)
+        low = np.zeros(len(length))
+        high = length.copy()
+        low[0], high[-1] = -np.inf, np.inf
+        foot = np.clip(foot, low, high)
+        miss = offset - foot[..., None] * unit
+        nearest = np.argmin((miss**2).sum(axis=-1), axis=1)
+        rows = np.arange(len(nearest))
+        gap = miss[rows, nearest]
+        side = unit[nearest, 0] * gap[:, 1] - unit[nearest, 1] * gap[:, 0]
+        return self.path_s_m[nearest] + foot[rows, nearest], side
+
+
+class Bodies(NamedTuple):
+    """Road users as boxes; every array has shape (n,), positions are body centres."""
+
+    x_m: Floats
+    y_m: Floats
+    heading_rad: Floats
+    speed_mps: Floats
+    length_m: Floats
+    width_m: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the vehicle's own sensors see: slots of road users, shape (n,), and their bodies."""
+
+    slots: Ints
+    bodies: Bodies
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that has reached the vehicle, and when."""
+
+    packet_id: int
+    message: BrakeWarning
+    sent_ns: int
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """What the vehicle's modem knows of its own link."""
+
+    serving_cell: str | None
+    rsrp_dbm: float
+    sinr_db: float
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything a driving function may know at one instant."""
+
+    instant_ns: int
+    ego: EgoState
+    road: RoadAhead
+    seen: Seen
+    received: Sequence[Received]
+    link: LinkView
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a driving function wants, and why.
+
+    Args:
+        acceleration_mps2: wanted acceleration along the heading; negative brakes.
+        reason: a few words for the person who reads the decision.
+        sensed_slots: slots of the road users that the vehicle saw and that it is based on.
+        messages: the messages that it is based on.
+    """
+
+    acceleration_mps2: float
+    reason: str
+    sensed_slots: Sequence[int] = field(default=())
+    messages: Sequence[Received] = field(default=())
+
+
+class DrivingFunction(Protocol):
+    """A driving function of one vehicle; it may keep state between calls."""
+
+    name: str
+
+    def decide(self, situation: Situation) -> Proposal | None:
+        """What to do now; None if the function has nothing to say."""

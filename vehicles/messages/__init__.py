@@ -1,0 +1,1 @@
+"""V2X messages and when they are generated."""

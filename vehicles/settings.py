@@ -1,0 +1,113 @@
+"""What a scenario says about the vehicles that the bridge drives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from network.settings import Settings
+from vehicles.sensing import SensorSettings
+
+DrivingFunctionName = Literal["acc", "emergency_brake_warning"]
+
+
+class FromTraffic(Settings):
+    """Which vehicle of SUMO's own demand to drive: the first that fits."""
+
+    type: str | None = Field(None, description="SUMO vehicle type id.")
+    route: str | None = Field(None, description="SUMO route id.")
+    vehicle_class: str | None = Field(None, description="SUMO vehicle class, such as `passenger`.")
+
+    @model_validator(mode="after")
+    def _something(self) -> FromTraffic:
+        if self.type is None and self.route is None and self.vehicle_class is None:
+            raise ValueError("give at least one of `type`, `route`, `vehicle_class`")
+        return self
+
+
+class AddedVehicle(Settings):
+    """A vehicle that the scenario adds to SUMO's demand."""
+
+    route: list[str] = Field(min_length=1, description="Edges to drive, in order.")
+    type: str = Field("DEFAULT_VEHTYPE", description="SUMO vehicle type id.")
+    depart_s: float = Field(0.0, ge=0, description="When it enters.")
+    lane: int = Field(0, ge=0, description="Lane index on the first edge, 0 is the rightmost.")
+    position_m: float = Field(0.0, ge=0, description="Front bumper from the edge's begin.")
+    speed_mps: float = Field(0.0, ge=0, description="Speed when it enters.")
+
+
+class DrivenSettings(Settings):
+    """One driven vehicle. Without `from_traffic` or `add`, the one of this id in SUMO's demand."""
+
+    id: str = Field("ego", min_length=1, pattern=r"^[^\s./#+]+$")
+    drives: list[DrivingFunctionName] = Field(["acc"], min_length=1)
+    from_traffic: FromTraffic | None = None
+    add: AddedVehicle | None = None
+    model: str = Field("bmw_320i", description="Parameter set of the embedded vehicle model.")
+    sensor: SensorSettings = SensorSettings()
+    desired_speed_mps: float | None = Field(
+        None, gt=0, description="Cruising speed; the speed limit if not given."
+    )
+    time_gap_s: float = Field(1.5, gt=0, le=5, description="Following time gap of `acc`.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DrivenSettings:
+        if self.from_traffic is not None and self.add is not None:
+            raise ValueError("give `from_traffic` or `add`, not both")
+        return self
+
+
+class VehiclesSettings(Settings):
+    """The driven vehicles and what moves them."""
+
+    backend: Literal["embedded"] = Field("embedded", description="What moves driven vehicles.")
+    step_s: float = Field(0.01, gt=0, le=0.1)
+    driven: list[DrivenSettings] = [DrivenSettings()]
+
+    @model_validator(mode="after")
+    def _unique(self) -> VehiclesSettings:
+        ids = [driven.id for driven in self.driven]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"ids of driven vehicles must differ, got {ids}")
+        return self
+
+
+class DrivingSettings(Settings):
+    """How often driving functions decide."""
+
+    step_s: float = Field(0.02, gt=0, le=1)
+
+
+class V2xSettings(Settings):
+    """Who is connected and what they send."""
+
+    penetration: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of SUMO's road users that are connected; driven vehicles always are.",
+    )
+    cam_rate_hz: float = Field(
+        10.0, gt=0, le=10, description="Awareness messages per second (ETSI EN 302 637-2)."
+    )
+    cam_radius_m: float = Field(
+        300.0, gt=0, description="How far from its sender the edge server hands a CAM on."
+    )
+    warning_radius_m: float = Field(
+        500.0, gt=0, description="How far from a braking vehicle the edge server warns."
+    )
+    step_s: float = Field(0.02, gt=0, le=1, description="How often on-board units look.")
+
+
+class TwinsSettings(Settings):
+    """Which vehicles have a twin, and how its telemetry travels."""
+
+    rate_hz: float = Field(10.0, gt=0, le=50, description="Telemetry messages per second.")
+    vehicles: Literal["driven", "connected"] = Field(
+        "driven", description="Twins of the driven vehicles, or of every connected road user."
+    )
+    broker: str = Field(
+        "embedded", description="`embedded`, or an MQTT broker as mqtt://user:password@host:port."
+    )
+    step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
