@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from network import phy
 from network.arrays import Floats, Ints
 from network.base import TRIES, Cause, Handovers, LinkModel, StationState
 from network.core import Core
@@ -31,9 +30,10 @@ from network.ran.cells import (
     utilisation_of,
 )
 from network.ran.handover import HandoverDelays, History
-from network.ran.measurement import EventA3, RadioLinkMonitor, filter_weight
+from network.ran.measurement import EventA3, RadioLinkMonitor
 from network.ran.scheduler import Arrivals, Scheduler
-from network.ran.uplink import interference_mw, power_per_prb_dbm
+from network.ran.signals import Signals
+from network.ran.uplink import interference_mw
 from network.settings import NetworkSettings
 
 _NO_CELL = -1
@@ -79,14 +79,6 @@ class Link(LinkModel):
         self._settings = settings
         sites = sites_of(settings, bounds_m)
         self.cell_names = cell_names(sites)
-        self._power_dbm = powers_dbm(sites)
-        self._channel = Channel(
-            cells_of(sites),
-            scenario=settings.radio.scenario,
-            carrier_ghz=settings.radio.carrier_ghz,
-            seed=seed,
-            sight=buildings,
-        )
         cells = len(self.cell_names)
         keys = np.array([key_of(name) for name in self.cell_names], dtype=np.uint64)
         load = utilisation_of(settings, self.cell_names)
@@ -95,23 +87,12 @@ class Link(LinkModel):
         self._up = Scheduler(settings, "U", cell_keys=keys, utilisation=load, seed=seed)
         self._core = Core(settings.core, seed)
         self._delays = HandoverDelays(settings.handover, seed)
-        self._uplink_interference_mw = interference_mw(
-            self._channel, self._power_dbm, settings, bounds_m
-        )
         rules, handover = settings.scheduling, settings.handover
         self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
         self._grant_ns = round(rules.grant_delay_ms * NS_PER_MS)
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
         self._request_phase = Draws(seed, "scheduling request")
         self._period_ns = handover.measurement_period_ms * NS_PER_MS
-        self._filter_weight = filter_weight(
-            handover.filter_coefficient, handover.measurement_period_ms
-        )
-        prb_hz = settings.radio.subcarrier_spacing_khz * 1e3 * phy.SUBCARRIERS_PER_PRB
-        self._down_noise_mw = _mw(phy.noise_power_dbm(prb_hz, settings.radio.ue_noise_figure_db))
-        self._up_noise_mw = _mw(phy.noise_power_dbm(prb_hz, settings.radio.bs_noise_figure_db))
-        self._prb_power_dbm = self._power_dbm - 10.0 * np.log10(self._down.prbs)
-        self._element_power_dbm = self._prb_power_dbm - 10.0 * np.log10(phy.SUBCARRIERS_PER_PRB)
         self._next_measurement_ns = self._period_ns
         self._commands: deque[_Command] = deque()
         self.least_latency_ns = min(
@@ -119,11 +100,25 @@ class Link(LinkModel):
             self._core.least_down_ns + self._down.least_ns,
         )
 
+        power_dbm = powers_dbm(sites)
+        channel = Channel(
+            cells_of(sites),
+            scenario=settings.radio.scenario,
+            carrier_ghz=settings.radio.carrier_ghz,
+            seed=seed,
+            sight=buildings,
+        )
         n = len(self._attached)
+        self._signals = Signals(
+            n,
+            settings,
+            channel,
+            power_dbm,
+            prbs=self._down.prbs,
+            uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
+        )
         self._measured = np.zeros(n, dtype=np.bool_)
         self._serving = np.full(n, _NO_CELL)
-        self._gain_db = np.zeros((n, cells))
-        self._rsrp_dbm = np.zeros((n, cells))
         self._down_sinr_db = np.full(n, np.nan)
         self._up_sinr_db = np.full(n, np.nan)
         self._reported_down_db = np.full(n, np.nan)
@@ -190,11 +185,11 @@ class Link(LinkModel):
         rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
         sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)
         neighbour = np.full(n, _NO_CELL)
-        rsrp[served] = self._rsrp_dbm[served, serving[served]]
+        rsrp[served] = self._signals.rsrp_dbm[served, serving[served]]
         sinr[served] = self._down_sinr_db[served]
         up_sinr[served] = self._up_sinr_db[served]
         if rows.size and len(self.cell_names) > 1:
-            others = self._rsrp_dbm[rows]
+            others = self._signals.rsrp_dbm[rows]
             own = serving[rows] != _NO_CELL
             others[own, serving[rows[own]]] = -np.inf
             neighbour[rows] = np.argmax(others, axis=1)
@@ -299,12 +294,16 @@ class Link(LinkModel):
         """End the radio leg of packets that are done with it."""
         flights = self._flights
         rows = self._due(leg, to_ns)
+        if not rows.size:
+            return
         fate = flights.plan_fate[rows]
         if leg == Leg.DOWN_RADIO:
             fate = np.where(fate == Fate.IN_FLIGHT, int(Fate.DELIVERED), fate)
         over = fate != Fate.IN_FLIGHT
         flights.end(rows[over], fate[over], flights.due_ns[rows[over]])
         on = rows[~over]
+        if not on.size:
+            return
         done = flights.due_ns[on]
         flights.book(on, done)
         flights.leg[on] = Leg.UP_WIRE
@@ -313,6 +312,8 @@ class Link(LinkModel):
     def _pass_server(self, to_ns: int) -> None:
         """Deliver to the server, and send on what is for stations."""
         rows = self._due(Leg.UP_WIRE, to_ns)
+        if not rows.size:
+            return
         flights = self._flights
         done = flights.due_ns[rows]
         flights.book(rows, done)
@@ -327,6 +328,8 @@ class Link(LinkModel):
             self._flights = joined([flights, copies])
 
     def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
+        if not rows.size:
+            return
         flights.leg[rows] = Leg.DOWN_WIRE
         flights.plan_ns[rows] = self._core.down(
             from_ns, flights.draw_key[rows], flights.draw_counter[rows]
@@ -334,6 +337,8 @@ class Link(LinkModel):
 
     def _reach_base_station(self, to_ns: int) -> None:
         rows = self._due(Leg.DOWN_WIRE, to_ns)
+        if not rows.size:
+            return
         flights = self._flights
         done = flights.due_ns[rows]
         flights.book(rows, done)
@@ -370,8 +375,7 @@ class Link(LinkModel):
         new = np.flatnonzero(self._attached & ~self._measured)
         if not new.size:
             return
-        self._gain_db[new] = self._gains(new)
-        self._rsrp_dbm[new] = self._gain_db[new] + self._element_power_dbm
+        self._signals.begin(new, *self._places(new))
         self._measured[new] = True
         found = self._connect(new)
         self._blocked_until_ns[found] = 0
@@ -384,11 +388,7 @@ class Link(LinkModel):
         rows = np.flatnonzero(self._attached)
         if not rows.size:
             return
-        gain = self._gains(rows)
-        self._gain_db[rows] = gain
-        filtered = self._rsrp_dbm[rows]
-        filtered += self._filter_weight * (gain + self._element_power_dbm - filtered)
-        self._rsrp_dbm[rows] = filtered
+        self._signals.measure(rows, *self._places(rows))
         serving = self._serving[rows]
         served = serving != _NO_CELL
         here = rows[served]
@@ -402,12 +402,12 @@ class Link(LinkModel):
         if failed.any():
             self._fail(free[failed])
         ready = free[~failed & ~self._commanded[free]]
-        self._trigger(ready, filtered[np.searchsorted(rows, ready)])
+        self._trigger(ready)
 
-    def _trigger(self, stations: Ints, rsrp_dbm: Floats) -> None:
+    def _trigger(self, stations: Ints) -> None:
         """Decide handovers by event A3; a station that is out of sync can't report."""
         reporting, target = self._a3.update(
-            self._now_ns, stations, rsrp_dbm, self._serving[stations]
+            self._now_ns, stations, self._signals.rsrp_dbm[stations], self._serving[stations]
         )
         heard = self._down_sinr_db[reporting] >= self._settings.handover.qout_db
         reporting, target = reporting[heard], target[heard]
@@ -461,8 +461,8 @@ class Link(LinkModel):
         """Give stations their strongest cell; return those for which one is strong enough."""
         if not stations.size:
             return stations
-        best = np.argmax(self._rsrp_dbm[stations], axis=1)
-        level = self._rsrp_dbm[stations, best]
+        best = np.argmax(self._signals.rsrp_dbm[stations], axis=1)
+        level = self._signals.rsrp_dbm[stations, best]
         reached = level >= self._settings.handover.min_rsrp_dbm
         found: Ints = stations[reached]
         self._serving[found] = best[reached]
@@ -481,30 +481,15 @@ class Link(LinkModel):
         self._blocked_from_ns[stations] = self._now_ns
         self._blocked_until_ns[stations] = until_ns
 
-    def _gains(self, stations: Ints) -> Floats:
+    def _places(self, stations: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return x, y and the antenna's height [m] of stations now."""
         assert self._positions is not None
-        x_m, y_m = self._positions.at(self._now_ns, stations)
-        gain = self._channel.path_gain_db(x_m, y_m, self._height_m[stations])
-        return np.asarray(gain + self._settings.radio.ue_antenna_gain_dbi)
+        return *self._positions.at(self._now_ns, stations), self._height_m[stations]
 
     def _update_sinr(self, stations: Ints) -> None:
-        """Work out both SINRs of stations in their cells, with every cell's present load."""
-        if not stations.size:
-            return
-        serving = self._serving[stations]
-        gain = self._gain_db[stations]
-        each = np.arange(len(stations))
-        heard_mw = _mw(gain + self._prb_power_dbm)
-        signal_mw = heard_mw[each, serving].copy()
-        heard_mw[each, serving] = 0.0
-        disturbance_mw = heard_mw @ self._down.utilisation + self._down_noise_mw
-        self._down_sinr_db[stations] = 10.0 * np.log10(signal_mw / disturbance_mw)
-        own_gain = gain[each, serving]
-        noise_mw = self._up.utilisation @ self._uplink_interference_mw + self._up_noise_mw
-        self._up_sinr_db[stations] = (
-            power_per_prb_dbm(own_gain, self._settings)
-            + own_gain
-            - 10.0 * np.log10(noise_mw[serving])
+        """Work out the SINR of stations in their cells, with every cell's present load."""
+        self._down_sinr_db[stations], self._up_sinr_db[stations] = self._signals.sinr_db(
+            stations, self._serving[stations], self._down.utilisation, self._up.utilisation
         )
 
     def _grow(self, capacity: int) -> None:
@@ -524,8 +509,7 @@ class Link(LinkModel):
             "_lost_cell",
         ):
             setattr(self, name, np.pad(getattr(self, name), more))
-        self._gain_db = np.pad(self._gain_db, (more, (0, 0)))
-        self._rsrp_dbm = np.pad(self._rsrp_dbm, (more, (0, 0)))
+        self._signals.grow(capacity)
         self._a3.grow(capacity)
         self._monitor.grow(capacity)
         self._changes.grow(capacity)
@@ -535,7 +519,3 @@ def _waiting(ready_ns: Ints) -> Ints:
     """Return plans of packets that are ready for the queue and wait for their station."""
     never = np.full_like(ready_ns, NEVER)
     return np.stack([ready_ns, ready_ns, never, never], axis=1)
-
-
-def _mw(dbm: Floats) -> Floats:
-    return np.asarray(np.exp(dbm * (np.log(10.0) / 10.0)))

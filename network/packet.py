@@ -188,9 +188,11 @@ class InFlight(Packets):
 
     def book(self, rows: Ints, until_ns: int | Ints) -> None:
         """Move the planned stages of rows, as far as an instant, to what has been."""
+        if not rows.size:
+            return
         until = np.reshape(np.asarray(until_ns, dtype=np.int64), (-1, 1))
-        spans = np.diff(np.minimum(self.plan_ns[rows], until), axis=1)
-        self.stage_ns[rows[:, None], LEG_STAGES[self.leg[rows]]] += spans
+        plan = np.minimum(self.plan_ns[rows], until)
+        self.stage_ns[rows[:, None], LEG_STAGES[self.leg[rows]]] += plan[:, 1:] - plan[:, :-1]
 
     def end(self, rows: Ints, fate: int | Ints, ended_ns: int | Ints) -> None:
         """End rows with a fate at an instant, or with one each."""

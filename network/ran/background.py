@@ -14,7 +14,7 @@ from network.arrays import Floats, Ints
 from network.draws import Draws
 from network.packet import NEVER
 
-_BLOCK = 32
+_BLOCK = 128
 
 
 class Background:
@@ -65,15 +65,18 @@ class Background:
         Spans have to follow one another without a gap, and `load` be called between them.
         """
         taken = []
-        while True:
-            cell, column = np.nonzero((self._arrival_ns >= from_ns) & (self._arrival_ns < to_ns))
-            taken.append((cell, self._arrival_ns[cell, column], self._work[cell, column]))
-            used_up = np.flatnonzero(self._arrival_ns[:, -1] < to_ns)
-            if not used_up.size:
-                break
-            self._draw(used_up)
-        cells, instants, works = zip(*taken, strict=True)
-        return np.concatenate(cells), np.concatenate(instants), np.concatenate(works)
+        cells = np.arange(len(self._anchor))
+        while cells.size:
+            instants = self._arrival_ns[cells]
+            row, column = np.nonzero((instants >= from_ns) & (instants < to_ns))
+            cell = cells[row]
+            taken.append((cell, instants[row, column], self._work[cell, column]))
+            # Cells that have used up what was drawn go on with what comes next.
+            cells = cells[instants[:, -1] < to_ns]
+            if cells.size:
+                self._draw(cells)
+        cell, instant, work = (np.concatenate(column) for column in zip(*taken, strict=True))
+        return cell, instant, work
 
     def _draw(self, cells: Ints) -> None:
         """Replace the block of bursts of cells by the next one."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats, Ints
 from network.packet import NEVER
+
+Levels = Floats | NDArray[np.float32]
 
 L1_PERIOD_MS = 200.0
 """The measurement period that a filter coefficient is meant for (FR1, TS 38.133 clause 9.2.5)."""
@@ -55,6 +58,7 @@ class EventA3:
         self._time_to_trigger_ns = time_to_trigger_ns
         self._inside = np.zeros((stations, cells), dtype=np.bool_)
         self._triggered = np.zeros((stations, cells), dtype=np.bool_)
+        self._active = np.zeros(stations, dtype=np.bool_)
         self._since_ns = np.zeros((stations, cells), dtype=np.int64)
 
     def grow(self, stations: int) -> None:
@@ -62,15 +66,17 @@ class EventA3:
         more = ((0, stations - len(self._inside)), (0, 0))
         self._inside = np.pad(self._inside, more)
         self._triggered = np.pad(self._triggered, more)
+        self._active = np.pad(self._active, more[0])
         self._since_ns = np.pad(self._since_ns, more)
 
     def reset(self, stations: Ints | int) -> None:
         """Forget what was going on in rows: new stations, or such with another serving cell."""
         self._inside[stations] = False
         self._triggered[stations] = False
+        self._active[stations] = False
 
     def update(
-        self, instant_ns: int, stations: Ints, rsrp_dbm: Floats, serving: Ints
+        self, instant_ns: int, stations: Ints, rsrp_dbm: Levels, serving: Ints
     ) -> tuple[Ints, Ints]:
         """Take in one measurement of some rows, each row once.
 
@@ -83,17 +89,16 @@ class EventA3:
         Returns:
             The stations that have a triggered neighbour, and the strongest such neighbour of each.
         """
-        better = rsrp_dbm - rsrp_dbm[np.arange(len(stations)), serving][:, None]
+        own = rsrp_dbm[np.arange(len(stations)), serving]
+        # Most stations have no neighbour near the threshold: only the others are looked at closely.
+        near = (rsrp_dbm.max(axis=1) - own > self._enter_db) | self._active[stations]
+        stations, rsrp_dbm, serving, own = stations[near], rsrp_dbm[near], serving[near], own[near]
+        better = rsrp_dbm - own[:, None]
         entering = better > self._enter_db
         # The serving cell is no neighbour of itself, even with a negative offset.
         entering[np.arange(len(stations)), serving] = False
         triggered = self._triggered[stations]
-        if triggered.any():
-            triggered &= better >= self._leave_db
-        if not (entering.any() or triggered.any()):
-            self._inside[stations] = False
-            self._triggered[stations] = False
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        triggered &= better >= self._leave_db
         row, cell = np.nonzero(entering)
         new = ~self._inside[stations[row], cell]
         self._since_ns[stations[row[new]], cell[new]] = instant_ns
@@ -101,6 +106,7 @@ class EventA3:
         triggered[row[held], cell[held]] = True
         self._inside[stations] = entering
         self._triggered[stations] = triggered
+        self._active[stations] = (entering | triggered).any(axis=1)
         rows = np.flatnonzero(triggered.any(axis=1))
         best = np.argmax(np.where(triggered[rows], rsrp_dbm[rows], -np.inf), axis=1)
         return stations[rows], best

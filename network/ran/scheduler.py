@@ -137,6 +137,9 @@ class Scheduler:
             Instants (n, 4) [ns]: arrival, first slot, first transmission decoded, done; and the
             fate that this comes to, IN_FLIGHT for a packet that has got through.
         """
+        if not packets.cell.size:
+            self._slots(from_ns, to_ns, packets, packets.cell)
+            return np.zeros((0, 4), dtype=np.int64), packets.cell
         mcs = phy.mcs_for_sinr(packets.reported_sinr_db, target_bler=self._target_bler)
         bits = 8 * (packets.size_bytes + _HEADER_BYTES)
         work = phy.prbs_needed(bits, mcs)

@@ -1,0 +1,132 @@
+"""What stations and base stations receive: RSRP of all cells, and SINR in the serving one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network import phy
+from network.arrays import Floats, Ints
+from network.radio.channel import Channel
+from network.ran.measurement import filter_weight
+from network.ran.uplink import power_per_prb_dbm
+from network.settings import NetworkSettings
+
+# Large-scale gains hardly change over so short a way: shadowing is a map with squares of 4 m and
+# more. Stations at lights and in jams so cost nothing.
+_ANEW_AFTER_M = 2.0
+
+
+class Signals:
+    """The received levels of stations, one row for each.
+
+    Levels are kept in single precision, which is good for 1e-5 dB.
+
+    Args:
+        stations: Number of rows.
+        settings: The network's settings.
+        channel: The gains.
+        powers_dbm: Power of each cell (cells,) [dBm].
+        prbs: Resource blocks of the carrier.
+        uplink_interference_mw: From `uplink.interference_mw`.
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        settings: NetworkSettings,
+        channel: Channel,
+        powers_dbm: Floats,
+        *,
+        prbs: int,
+        uplink_interference_mw: Floats,
+    ) -> None:
+        self._settings = settings
+        self._channel = channel
+        radio, handover = settings.radio, settings.handover
+        elements = prbs * phy.SUBCARRIERS_PER_PRB
+        self._element_power_dbm = powers_dbm - 10.0 * np.log10(elements)
+        self._weight = np.float32(
+            filter_weight(handover.filter_coefficient, handover.measurement_period_ms)
+        )
+        prb_hz = radio.subcarrier_spacing_khz * 1e3 * phy.SUBCARRIERS_PER_PRB
+        self._down_noise_mw = _mw(phy.noise_power_dbm(prb_hz, radio.ue_noise_figure_db))
+        self._up_noise_mw = _mw(phy.noise_power_dbm(prb_hz, radio.bs_noise_figure_db))
+        self._uplink_interference_mw = uplink_interference_mw
+        cells = len(powers_dbm)
+        self._x_m = np.full(stations, np.nan)
+        self._y_m = np.full(stations, np.nan)
+        self._now_dbm = np.zeros((stations, cells), dtype=np.float32)
+        self._heard_mw = np.zeros((stations, cells))  # on a resource block
+        self.rsrp_dbm: NDArray[np.float32] = np.zeros((stations, cells), dtype=np.float32)
+        """RSRP of every cell after the layer 3 filter (stations, cells) [dBm]."""
+
+    def grow(self, stations: int) -> None:
+        """Make room for more rows."""
+        more = (0, stations - len(self._x_m))
+        self._x_m = np.pad(self._x_m, more, constant_values=np.nan)
+        self._y_m = np.pad(self._y_m, more, constant_values=np.nan)
+        self._now_dbm = np.pad(self._now_dbm, (more, (0, 0)))
+        self._heard_mw = np.pad(self._heard_mw, (more, (0, 0)))
+        self.rsrp_dbm = np.pad(self.rsrp_dbm, (more, (0, 0)))
+
+    def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+        """Take the first measurement of stations; arguments as for `measure`."""
+        self._hear(stations, x_m, y_m, height_m)
+        self.rsrp_dbm[stations] = self._now_dbm[stations]
+
+    def measure(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+        """Take a measurement of stations and filter it.
+
+        Args:
+            stations: Their rows (n,), ascending.
+            x_m: Positions (n,) [m].
+            y_m: Positions (n,) [m].
+            height_m: Heights of their antennas above ground (n,) [m].
+        """
+        way = np.hypot(x_m - self._x_m[stations], y_m - self._y_m[stations])
+        moved = way >= _ANEW_AFTER_M
+        if moved.any():
+            self._hear(stations[moved], x_m[moved], y_m[moved], height_m[moved])
+        # A slice, where it will do, saves copying.
+        dense = stations[-1] + 1 == len(stations)
+        rows = slice(0, len(stations)) if dense else stations
+        change = self._now_dbm[rows] - self.rsrp_dbm[rows]
+        change *= self._weight
+        self.rsrp_dbm[rows] += change
+
+    def sinr_db(
+        self, stations: Ints, serving: Ints, down_load: Floats, up_load: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return SINR down and up in the serving cells [dB].
+
+        Args:
+            stations: Their rows (n,).
+            serving: Their cells (n,).
+            down_load: Share of resource blocks in use down (cells,).
+            up_load: The same up (cells,).
+        """
+        signal_mw = self._heard_mw[stations, serving]
+        # In double precision the difference loses nothing that matters.
+        others_mw = self._heard_mw[stations] @ down_load - signal_mw * down_load[serving]
+        down = 10.0 * np.log10(signal_mw / (np.maximum(others_mw, 0.0) + self._down_noise_mw))
+        gain_db = self._now_dbm[stations, serving] - self._element_power_dbm[serving]
+        noise_mw = up_load @ self._uplink_interference_mw + self._up_noise_mw
+        up = (
+            power_per_prb_dbm(gain_db, self._settings)
+            + gain_db
+            - 10.0 * np.log10(noise_mw[serving])
+        )
+        return down, up
+
+    def _hear(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+        gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
+        level_dbm = gain_db + (self._element_power_dbm + self._settings.radio.ue_antenna_gain_dbi)
+        self._x_m[stations] = x_m
+        self._y_m[stations] = y_m
+        self._now_dbm[stations] = level_dbm
+        self._heard_mw[stations] = phy.SUBCARRIERS_PER_PRB * _mw(level_dbm)
+
+
+def _mw(dbm: Floats) -> Floats:
+    return np.asarray(np.exp(dbm * (np.log(10.0) / 10.0)))
