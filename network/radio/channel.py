@@ -54,18 +54,17 @@ class Cells:
 
 
 class Sight(Protocol):
-    """What tells line of sight by geometry instead of a draw."""
+    """What tells line of sight by geometry instead of a draw, such as `obstacles.Buildings`."""
 
-    def in_sight(
-        self,
-        x_m: Floats,
-        y_m: Floats,
-        height_m: Floats,
-        mast_x_m: Floats,
-        mast_y_m: Floats,
-        mast_height_m: Floats,
-    ) -> Bools:
-        """Return whether nothing stands between each station and each mast (stations, masts)."""
+    def from_masts(self, x_m: Floats, y_m: Floats, height_m: Floats) -> SightFromMasts:
+        """Return what masts at these places (masts,) see."""
+
+
+class SightFromMasts(Protocol):
+    """What a set of masts sees."""
+
+    def in_sight(self, x_m: Floats, y_m: Floats) -> Bools:
+        """Return whether nothing stands between each place and each mast (places, masts)."""
 
 
 class LinkBudget(NamedTuple):
@@ -108,13 +107,16 @@ class Channel:
         self._scenario = scenario
         self._carrier_ghz = carrier_ghz
         self._panel = panel or Panel()
-        self._sight = sight
         self._masts, self._mast_of_cell = _masts(cells)
+        masts = self._masts
+        self._sight = (
+            None if sight is None else sight.from_masts(masts.x_m, masts.y_m, masts.height_m)
+        )
         omnidirectional = np.isnan(cells.azimuth_rad)
         self._azimuth_rad = np.where(omnidirectional, 0.0, cells.azimuth_rad).astype(np.float32)
         self._sector_weight = np.where(omnidirectional, 0.0, 1.0).astype(np.float32)
         distances = CORRELATION_DISTANCES[scenario]
-        keys = self._masts.site_key
+        keys = masts.site_key
         self._los_maps = Maps(keys, distances.los_state_m, Draws(seed, "radio/los"))
         self._los_shadowing = Shadowing(
             keys, distances.shadowing_los_m, Draws(seed, "radio/shadowing/los")
@@ -181,10 +183,9 @@ class Channel:
         return LinkBudget(gain.astype(np.float64), los[:, cell])
 
     def _los(self, x_m: Floats, y_m: Floats, height_m: Floats, distance_2d_m: Floats) -> Bools:
-        masts = self._masts
         if self._sight is not None:
-            return self._sight.in_sight(x_m, y_m, height_m, masts.x_m, masts.y_m, masts.height_m)
-        probability = los_probability(self._scenario, distance_2d_m, ue_height_m=height_m[:, None])
+            return self._sight.in_sight(x_m, y_m)
+        probability = los_probability(self._scenario, distance_2d_m, ue_height_m=height_m)
         return self._los_maps.uniforms(x_m, y_m) < probability
 
     def _pattern_loss_db(
