@@ -79,6 +79,8 @@ class RoadUsers:
     active: Bools
 
     def __init__(self, capacity: int = 64) -> None:
+        if capacity < 1:
+            raise ValueError(f"expected a capacity of at least 1, got {capacity}")
         self.ids: list[str] = [""] * capacity
         for name in _FLOATS:
             setattr(self, name, np.zeros(capacity))
@@ -145,7 +147,8 @@ class RoadUsers:
     def at(self, instant_ns: int, slots: Ints | None = None) -> Kinematics:
         """Rows moved on to an instant by speed and acceleration along the heading.
 
-        A braking road user stops and stays; it doesn't roll back.
+        A braking road user stops and stays; it doesn't roll back. Looking back, one that has set
+        off stood before. From rest, only a positive acceleration moves.
 
         Args:
             instant_ns: the instant [ns]; may lie before or after the rows' own stamps.
@@ -155,10 +158,12 @@ class RoadUsers:
         dt_s = (instant_ns - self.stamp_ns[rows]) * 1e-9
         speed = self.speed_mps[rows]
         acceleration = self.acceleration_mps2[rows]
-        # Time until standstill bounds the motion when braking.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            stop_s = np.where(speed * acceleration < 0.0, -speed / acceleration, np.inf)
-        dt_s = np.minimum(dt_s, stop_s)
+        # The standstill, ahead when braking and behind when gathering speed, bounds the motion.
+        along = np.where(speed < 0.0, -acceleration, acceleration)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            stand_s = -speed / acceleration
+        dt_s = np.minimum(dt_s, np.where(along < 0.0, stand_s, np.inf))
+        dt_s = np.maximum(dt_s, np.where(along > 0.0, stand_s, -np.inf))
         travelled = speed * dt_s + 0.5 * acceleration * dt_s**2
         heading = self.heading_rad[rows]
         cos, sin = np.cos(heading), np.sin(heading)
