@@ -1,0 +1,103 @@
+"""Fast fading against Clarke's and Rice's closed forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from scipy.special import exp1, j0
+
+from network.radio.fading import Fading
+from tests.validation.registry import Comparison, Fault, check
+
+LINKS = 20_000
+WAVELENGTH_M = 0.1
+
+
+def _gains(x_m: float, *, los: bool) -> Any:
+    links = np.arange(LINKS, dtype=np.uint64)
+    return Fading("UMa", 3.0, seed=1).power_gains(
+        station_keys=links,
+        cell_keys=np.full(LINKS, 7, dtype=np.uint64),
+        x_m=np.full(LINKS, x_m),
+        y_m=np.zeros(LINKS),
+        los=los,
+    )
+
+
+@check(
+    "NLOS fading power is exponential (KS distance)",
+    source="Rayleigh; Kolmogorov-Smirnov at 1 %",
+    tolerance=1.63 / np.sqrt(LINKS),
+    faults=[
+        Fault("amplitude for power", "network.radio.fading:Fading.power_gains",
+              lambda f: lambda self, **named: np.sqrt(f(self, **named))),
+        Fault("Rician everywhere", "network.radio.fading:Fading.power_gains",
+              lambda f: lambda self, **named: f(self, **{**named, "los": True})),
+    ],
+)  # fmt: skip
+def rayleigh() -> Comparison:
+    return Comparison(stats.kstest(_gains(0.0, los=False)[:, 0], stats.expon.cdf).statistic, 0.0)
+
+
+@check(
+    "fading power along a path: J0^2 at 1/16 to 1 wavelength",
+    source="Clarke 1968",
+    tolerance=0.05,
+    faults=[
+        Fault("kilometres for metres", "network.radio.fading:Fading.power_gains",
+              lambda f: lambda self, **named: f(self, **{**named, "x_m": named["x_m"] / 1e3})),
+        Fault("half the wavelength", "network.radio.fading:SPEED_OF_LIGHT_MPS",
+              lambda c: c / 2),
+    ],
+)  # fmt: skip
+def doppler() -> Comparison:
+    away = np.array([1 / 16, 1 / 8, 1 / 4, 0.383, 1 / 2, 1.0])
+    here = _gains(0.0, los=False)[:, 0]
+    ours = [np.corrcoef(here, _gains(d * WAVELENGTH_M, los=False)[:, 0])[0, 1] for d in away]
+    return Comparison(ours, j0(2 * np.pi * away) ** 2)
+
+
+@check(
+    "LOS fading: mean and variance of the power for a K factor of 9 dB, 3.5 dB spread",
+    source="Rice: (1 + 2K) / (1 + K)^2, averaged over TR 38.901 T7.5-6's K",
+    tolerance=0.02,
+    faults=[
+        Fault("K in dB taken as linear", "network.radio.fading:_MULTIPATH",
+              lambda table: {"UMa": table["UMa"]._replace(k_mean_db=19.0)}),
+        Fault("Rayleigh everywhere", "network.radio.fading:Fading.power_gains",
+              lambda f: lambda self, **named: f(self, **{**named, "los": False})),
+    ],
+)  # fmt: skip
+def rician() -> Comparison:
+    gains = _gains(0.0, los=True)
+    k = 10 ** (stats.norm.ppf((np.arange(10_000) + 0.5) / 10_000, 9.0, 3.5) / 10)
+    return Comparison([gains.mean(), gains.var()], [1.0, np.mean((1 + 2 * k) / (1 + k) ** 2)])
+
+
+@check(
+    "mean capacity of a narrow Rayleigh channel at 10 dB",
+    source="exp(1/SNR) E1(1/SNR) / ln 2 in closed form",
+    unit="bit/s/Hz",
+    tolerance=0.05,
+    faults=[
+        Fault("no fading", "network.radio.fading:Fading.power_gains",
+              lambda f: lambda self, **named: 0 * f(self, **named) + 1),
+        Fault("the best part of the band only", "network.radio.fading:np.sum",
+              lambda _: lambda a, axis: a.max(axis=axis)),
+    ],
+)  # fmt: skip
+def capacity() -> Comparison:
+    links = np.arange(LINKS, dtype=np.uint64)
+    effective = Fading("UMa", 3.0, seed=1).effective_sinr_db(
+        np.full(LINKS, 10.0),
+        station_keys=links,
+        cell_keys=np.full(LINKS, 7, dtype=np.uint64),
+        x_m=np.zeros(LINKS),
+        y_m=np.zeros(LINKS),
+        los=False,
+        bandwidth_hz=1.8e6,
+    )
+    ours = np.mean(np.log2(1 + 10 ** (effective / 10)))
+    return Comparison(ours, np.exp(0.1) * exp1(0.1) / np.log(2))
