@@ -129,6 +129,11 @@ class Recording:
         """Add rows: one array or list per column of the table's schema, all of one length."""
         self._tables[table].add(columns)
 
+    def flush(self) -> None:
+        """Write what is still in memory, so that it survives even the end of the process."""
+        for table in self._tables.values():
+            table.flush()
+
     def close(self) -> None:
         """Turn the streams into Parquet files; safe to call twice."""
         if self._closed:
@@ -168,24 +173,26 @@ class _Table:
             self._buffer[column].append(columns[column])
         self._rows += length
         if self._rows >= _FLUSH_ROWS:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         if self._rows == 0:
             return
         arrays = []
         for field in self._schema:
             parts = self._buffer[field.name]
             values: Any
-            if isinstance(parts[0], np.ndarray):
-                values = np.concatenate(parts)
+            if pa.types.is_primitive(field.type):
+                values = np.concatenate([np.asarray(part) for part in parts])
                 if values.dtype.kind == "f":
                     # What the last bits say depends on the machine; a micrometre doesn't.
                     values = np.round(values, 6) + 0.0
                 self._hashes[field.name].update(np.ascontiguousarray(values).tobytes())
             else:
                 values = [value for part in parts for value in part]
-                self._hashes[field.name].update(json.dumps(values).encode()[1:-1] + b",")
+                self._hashes[field.name].update(
+                    json.dumps(values, separators=(",", ":")).encode()[1:-1] + b","
+                )
             if field.type == _NAME:
                 arrays.append(pa.array(values, pa.string()).dictionary_encode())
             else:
@@ -196,7 +203,7 @@ class _Table:
         self._file.flush()
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._writer.close()
         self._file.close()
         stream_to_parquet(self._stream_path, self._parquet_path, self._schema)
@@ -236,7 +243,8 @@ def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> p
             content = pa.Table.from_batches(_batches(stream), SCHEMAS[table])
         frame = content.to_pandas()
         return frame if columns is None else frame[columns]
-    return pd.read_parquet(parquet_path, columns=columns)
+    frame = pd.read_parquet(parquet_path, columns=columns)
+    return frame
 
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ from cosim.traffic.sumo import SumoTraffic
 from network.base import LinkModel
 from network.ideal import IdealLink
 from network.link import Link
+from network.radio.obstacles import Buildings
 from vehicles.state import RoadUsers
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
@@ -183,7 +184,7 @@ def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon])
             scenario.network,
             seed=scenario.seed,
             bounds_m=net_bounds_m(net),
-            buildings=buildings or None,
+            buildings=Buildings(buildings) if buildings else None,
         )
     except ValueError as error:
         raise BadInput(f"network: {error}") from error

@@ -152,8 +152,9 @@ def _plain(node: Any) -> Any:
 def _explain(
     error: ValidationError, document: Any, path: Path, overridden: list[tuple[str | int, ...]]
 ) -> str:
-    """The first thing that is wrong, in one line."""
-    first = error.errors(include_url=False)[0]
+    """The first thing that is wrong, in one line; a misspelt key before what it leaves missing."""
+    errors = error.errors(include_url=False)
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     loc = tuple(first["loc"])
     key = ".".join(str(part) for part in loc) or "scenario"
     if first["type"] == "extra_forbidden":

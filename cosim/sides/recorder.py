@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from cosim.clock import to_s
 from cosim.recording import Columns, Recording
 from vehicles.state import Kind, RoadUsers
 
+# Wall-clock time between writes to the disk.
+_FLUSH_S = 2.0
 _KIND_NAMES = {kind.value: kind.name.lower() for kind in Kind}
 
 
@@ -41,6 +44,7 @@ class Recorder:
         self._users = users
         self._sources = sources
         self._now_ns = 0
+        self._flushed_s = time.monotonic()
         self._closed = False
 
     def start(self) -> None:
@@ -51,6 +55,9 @@ class Recorder:
         self._now_ns = to_ns
         self._write_road_users(to_ns)
         self._ask(last=False)
+        if time.monotonic() - self._flushed_s > _FLUSH_S:
+            self._recording.flush()
+            self._flushed_s = time.monotonic()
 
     def abort(self) -> None:
         """Nothing to abort."""
