@@ -1,11 +1,13 @@
 """Antenna patterns of TR 38.901: the element, a column of them with downtilt, a sector.
 
 Zenith angles are 0 straight up and pi/2 at the horizon; azimuths are counter-clockwise from east in
-the net's plane, relative ones 0 at boresight. Both in radians.
+the net's plane, relative ones 0 at boresight. Both in radians. Gains come in the precision of the
+angles: float32 is plenty, and numpy's sines are many times faster in it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import ArrayLike
 from network.arrays import Floats
 
 ELEMENT_GAIN_DBI = 8.0
-BEAMWIDTH_RAD = np.radians(65.0)
+BEAMWIDTH_RAD = math.radians(65.0)
 SIDE_LOBE_DB = 30.0
 FRONT_TO_BACK_DB = 30.0
 

@@ -114,15 +114,13 @@ class Channel:
         )
         omnidirectional = np.isnan(cells.azimuth_rad)
         self._azimuth_rad = np.where(omnidirectional, 0.0, cells.azimuth_rad).astype(np.float32)
+        self._tilt_rad = (np.pi / 2.0 + masts.downtilt_rad).astype(np.float32)
         self._sector_weight = np.where(omnidirectional, 0.0, 1.0).astype(np.float32)
         distances = CORRELATION_DISTANCES[scenario]
         keys = masts.site_key
         self._los_maps = Maps(keys, distances.los_state_m, Draws(seed, "radio/los"))
-        self._los_shadowing = Shadowing(
-            keys, distances.shadowing_los_m, Draws(seed, "radio/shadowing/los")
-        )
-        self._nlos_shadowing = Shadowing(
-            keys, distances.shadowing_nlos_m, Draws(seed, "radio/shadowing/nlos")
+        self._shadowing = Shadowing(
+            keys, distances.shadowing_los_m, distances.shadowing_nlos_m, seed=seed
         )
 
     def path_gain_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
@@ -167,19 +165,14 @@ class Channel:
             bs_height_m=masts.height_m,
             ue_height_m=height,
         )
-        shadowing = sigma * np.where(
-            los, self._los_shadowing.normals(x_m, y_m), self._nlos_shadowing.normals(x_m, y_m)
-        )
-        zenith = np.arctan2(distance_2d, height - masts.height_m)
-        column = self._panel.column_gain_db(zenith, np.pi / 2.0 + masts.downtilt_rad)
+        shadowing = sigma * self._shadowing.normals(x_m, y_m, los)
+        zenith = np.arctan2(distance_2d, height - masts.height_m).astype(np.float32)
+        azimuth = np.arctan2(north, east).astype(np.float32)
+        column = self._panel.column_gain_db(zenith, self._tilt_rad)
         of_mast = (ELEMENT_GAIN_DBI + column - loss - shadowing).astype(np.float32)
-        pattern = self._pattern_loss_db(
-            vertical_loss_db(zenith).astype(np.float32),
-            np.arctan2(north, east).astype(np.float32),
-        )
         cell = self._mast_of_cell
         gain = of_mast[:, cell]
-        gain -= pattern
+        gain -= self._pattern_loss_db(vertical_loss_db(zenith), azimuth)
         return LinkBudget(gain.astype(np.float64), los[:, cell])
 
     def _los(self, x_m: Floats, y_m: Floats, height_m: Floats, distance_2d_m: Floats) -> Bools:
@@ -189,7 +182,7 @@ class Channel:
         return self._los_maps.uniforms(x_m, y_m) < probability
 
     def _pattern_loss_db(
-        self, vertical_db: NDArray[np.float32], azimuth_rad: NDArray[np.float32]
+        self, vertical_db: Floats, azimuth_rad: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         cell = self._mast_of_cell
         across = horizontal_loss_db(azimuth_rad[:, cell] - self._azimuth_rad)

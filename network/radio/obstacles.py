@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import shapely  # type: ignore[import-untyped]
+import shapely
 from numpy.typing import ArrayLike
 
 from network.arrays import Bools, Floats, Ints
@@ -62,7 +62,7 @@ class Buildings:
         )
         # What no antenna is under hides nothing.
         tall = heights[building] > station_height_m
-        self._outlines = shapely.polygons(shapely.get_exterior_ring(parts[tall]))
+        self._outlines = np.asarray(shapely.polygons(shapely.get_exterior_ring(parts[tall])))
         self._height_m = heights[building][tall]
 
     def from_masts(self, x_m: Floats, y_m: Floats, height_m: Floats) -> SightFromMasts:

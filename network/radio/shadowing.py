@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import ndtr
 
-from network.arrays import Floats
+from network.arrays import Bools, Floats
 from network.draws import Draws
 
 SITE_CORRELATION = 0.5
@@ -51,13 +51,14 @@ class Maps:
 
     def normals(self, x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
         """Return the standard normal value of every map at every place (places, maps)."""
-        return np.take(_normal_field(), self._nodes(x_m, y_m))
+        return np.take(_normal_field(), self.nodes(x_m, y_m))
 
     def uniforms(self, x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
         """Return the same values as uniform ones in (0, 1) (places, maps)."""
-        return np.take(_uniform_field(), self._nodes(x_m, y_m))
+        return np.take(_uniform_field(), self.nodes(x_m, y_m))
 
-    def _nodes(self, x_m: Floats, y_m: Floats) -> NDArray[np.int32]:
+    def nodes(self, x_m: Floats, y_m: Floats) -> NDArray[np.int32]:
+        """Return which entry of the field every map reads at every place (places, maps)."""
         column = np.floor(x_m * self._nodes_per_m).astype(np.int32)[:, None]
         row = np.floor(y_m * self._nodes_per_m).astype(np.int32)[:, None]
         columns = (column * self._column_sign + self._column) & _MASK
@@ -68,26 +69,38 @@ class Maps:
 class Shadowing:
     """Shadowing of each site over the plane, in standard deviations.
 
-    Two sites are correlated by 0.5 at one place, two sectors of a site share its map.
+    Two sites are correlated by 0.5 at one place; the sectors of a site share its map. Links in and
+    out of sight have maps of their own.
 
     Args:
         site_keys: Keys of the sites (sites,).
-        correlation_distance_m: Decorrelation distance of shadowing [m].
-        draws: Where each map's place in the field comes from.
+        los_m: Correlation distance in line of sight [m].
+        nlos_m: Correlation distance out of it [m].
+        seed: The run's seed.
     """
 
     def __init__(
-        self, site_keys: NDArray[np.uint64], correlation_distance_m: float, draws: Draws
+        self, site_keys: NDArray[np.uint64], los_m: float, nlos_m: float, *, seed: int
     ) -> None:
         shared = np.array([_SHARED_MAP], dtype=np.uint64)
-        self._shared = Maps(shared, correlation_distance_m, draws)
-        self._own = Maps(site_keys, correlation_distance_m, draws)
+        in_sight = Draws(seed, "radio/shadowing/los")
+        blocked = Draws(seed, "radio/shadowing/nlos")
+        self._own = Maps(site_keys, los_m, in_sight), Maps(site_keys, nlos_m, blocked)
+        self._shared = Maps(shared, los_m, in_sight), Maps(shared, nlos_m, blocked)
 
-    def normals(self, x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
-        """Return standard normal shadowing (places, sites)."""
-        own = self._own.normals(x_m, y_m)
+    def normals(self, x_m: Floats, y_m: Floats, los: Bools) -> NDArray[np.float32]:
+        """Return standard normal shadowing (places, sites).
+
+        Args:
+            x_m: Places (places,) [m].
+            y_m: Places (places,) [m].
+            los: Which links are in line of sight (places, sites).
+        """
+        own = np.take(_normal_field(), np.where(los, *(m.nodes(x_m, y_m) for m in self._own)))
         own *= np.float32(np.sqrt(1.0 - SITE_CORRELATION))
-        own += np.float32(np.sqrt(SITE_CORRELATION)) * self._shared.normals(x_m, y_m)
+        shared = np.where(los, *(m.normals(x_m, y_m) for m in self._shared))
+        shared *= np.float32(np.sqrt(SITE_CORRELATION))
+        own += shared
         return own
 
 

@@ -69,7 +69,7 @@ def run_once() -> Calibration:
     sigma = propagation.sigma_db("UMa", distance, CARRIER_GHZ, **geometry)
     keys = np.array([key_of(f"site {site}") for site in range(19)], dtype=np.uint64)
     # A map so fine that every station reads a draw of its own.
-    shadowing = Shadowing(keys, 0.01, draws).normals(x, y)
+    shadowing = Shadowing(keys, 0.01, 0.01, seed=38901).normals(x, y, los)
     loss += np.where(indoor[:, None], BUILDING_SIGMA_DB, sigma) * shadowing
     spread = draws.normal(people, 16)
     building = np.where(

@@ -270,7 +270,7 @@ def shadowing_distribution() -> Comparison:
     faults=[
         Fault("correlation distance doubled", "network.radio.shadowing:Maps.__init__",
               lambda f: lambda self, keys, distance, draws: f(self, keys, 2 * distance, draws)),
-        Fault("another draw at every place", "network.radio.shadowing:Maps._nodes",
+        Fault("another draw at every place", "network.radio.shadowing:Maps.nodes",
               lambda f: lambda self, x, y: f(self, 977.0 * x, 977.0 * y)),
     ],
 )  # fmt: skip
@@ -299,8 +299,8 @@ def shadowing_autocorrelation() -> Comparison:
 )  # fmt: skip
 def shadowing_between_sites() -> Comparison:
     places = np.arange(20_000) * 97.0
-    two = Shadowing(_site_keys(2), 37.0, Draws(1, "validation"))
-    at = two.normals(places, places * 0.7)
+    two = Shadowing(_site_keys(2), 37.0, 50.0, seed=1)
+    at = two.normals(places, places * 0.7, np.ones((len(places), 2), dtype=bool))
     return Comparison(np.corrcoef(at[:, 0], at[:, 1])[0, 1], 0.5)
 
 
