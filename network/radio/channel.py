@@ -148,7 +148,7 @@ class Channel:
         north = y_m[:, None] - masts.y_m
         distance_2d = np.sqrt(east**2 + north**2)
         height = height_m[:, None]
-        los = self._los(x_m, y_m, height_m, distance_2d)
+        los = self._los(x_m, y_m, height, distance_2d)
         loss = path_loss_db(
             self._scenario,
             distance_2d,

@@ -95,3 +95,12 @@ def test_far_and_negative_positions_have_a_gain() -> None:
     gain = channel_of(["west"]).path_gain_db(x, x, np.full(2, 1.5))
     assert np.isfinite(gain).all()
     assert gain.max() < -150.0
+
+
+def test_stations_high_up_see_more_masts() -> None:
+    place = (ROAD, 0 * ROAD + 150.0)
+    low = channel_of(["west", "middle", "east"]).links(*place, 0 * ROAD + 1.5)
+    high = channel_of(["west", "middle", "east"]).links(*place, 0 * ROAD + 22.0)
+    assert low.los.shape == high.los.shape == (400, 9)
+    assert np.all(high.los >= low.los)
+    assert high.los.mean() > low.los.mean() + 0.1
