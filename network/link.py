@@ -257,12 +257,14 @@ class Link(LinkModel):
         )
         begin = np.where(blocked, self._blocked_until_ns[station], ready)
         deadline = flights.deadline_ns[rows]
-        late = (begin > deadline) & (deadline < to_ns)
+        # What an interruption took off the air may be past its deadline already.
+        given_up = np.maximum(deadline, ready)
+        late = (begin > deadline) & (given_up < to_ns)
         nowhere = self._serving[station] == _NO_CELL
         flights.end(
             rows[late],
             np.where(nowhere[late], int(Fate.NO_COVERAGE), int(Fate.EXPIRED)),
-            deadline[late],
+            given_up[late],
         )
         go = (begin < to_ns) & (begin <= deadline)
         rows, station, begin = rows[go], station[go], begin[go]

@@ -58,7 +58,7 @@ def hexagonal_grid(grid: GridSettings, bounds_m: Bounds) -> tuple[SiteSettings, 
         y = (ymin + ymax) / 2.0 + row * up
         for column in range(-columns, columns + 1):
             x = (xmin + xmax) / 2.0 + (column + (row % 2) / 2.0) * across
-            if xmin - across / 2.0 < x < xmax + across / 2.0:
+            if xmin - across / 2.0 <= x <= xmax + across / 2.0:
                 places.append((x, y))
     if len(places) > grid.max_sites:
         raise _too_many(grid, len(places))
