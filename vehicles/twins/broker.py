@@ -16,11 +16,11 @@ from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-class BrokerUnreachable(ConnectionError):  # noqa: N818
+class BrokerUnreachable(ConnectionError):
     """No connection to the broker could be made; the message names it."""
 
 
-class BrokerDied(ConnectionError):  # noqa: N818
+class BrokerDied(ConnectionError):
     """The broker went away, or stopped delivering; the message names it."""
 
 
@@ -116,10 +116,14 @@ class EmbeddedBroker:
         )
         await broker.start()
 
+        connections: set[asyncio.StreamWriter] = set()
+
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.add(writer)
             await broker.external_connected(
-                StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default"
+                StreamReaderAdapter(reader), _OpenWriter(writer), "default"
             )
+            connections.discard(writer)
 
         # Its own listener would need a port chosen beforehand; this one asks the system for it.
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
@@ -128,4 +132,21 @@ class EmbeddedBroker:
         self._started.set_result((asyncio.get_running_loop(), closing, port))
         await closing.wait()
         server.close()
+        # amqtt cancels its readers and waits for them. On Python 3.11 a cancellation that meets a
+        # packet just read is lost in `asyncio.wait_for`, but a reader at its end stops by itself.
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        for connection in connections:
+            connection.transport.abort()
         await broker.shutdown()
+
+
+class _OpenWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is untyped here
+    """Writes nothing to a client that has gone; asyncio would log each attempt."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        super().__init__(writer)
+        self._stream = writer
+
+    def write(self, data: bytes) -> None:
+        if not self._stream.is_closing():
+            super().write(data)

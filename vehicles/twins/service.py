@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import socket
 import ssl
 import threading
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiomqtt import Client, Message, MqttError
 
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
 from vehicles.twins.fleet import Fleet, FleetState
 from vehicles.twins.telemetry import Telemetry, Topics, decode, encode
+
+# Whatever paho-mqtt would log of a lost connection is raised.
+_PAHO_LOGGER = logging.getLogger(f"{__name__}.paho")
+_PAHO_LOGGER.setLevel(logging.CRITICAL)
 
 _CONNECT_TIMEOUT_S = 3.0
 _GRANTED_QOS = (0, 1, 2)
@@ -27,7 +32,7 @@ _UNDERWAY = 500
 _Key: TypeAlias = tuple[str, int]  # vehicle id, sequence number
 
 
-class ServiceAborted(RuntimeError):  # noqa: N818
+class ServiceAborted(RuntimeError):
     """The service was told to stop waiting."""
 
 
@@ -168,6 +173,7 @@ class TwinService:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._on_loop_error)
         self._serving = asyncio.current_task()
         self._outbox = asyncio.Queue()
         self._underway = asyncio.Semaphore(_UNDERWAY)
@@ -200,13 +206,13 @@ class TwinService:
             timeout=_CONNECT_TIMEOUT_S,
             max_inflight_messages=_IN_FLIGHT,
             queue_type=Inbox,
+            logger=_PAHO_LOGGER,
             # Or each small packet waits for the acknowledgement of the one before, 40 ms.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
 
     async def _carry(self, client: Client) -> None:
         """Send and receive until the connection ends, which raises."""
-        client.pending_calls_threshold = _IN_FLIGHT  # it would warn of more than 10
         granted = await client.subscribe(self._topics.every_telemetry, qos=1)
         if granted[0] not in _GRANTED_QOS:
             raise MqttError(f"subscription to {self._topics.every_telemetry} refused")
@@ -247,12 +253,18 @@ class TwinService:
                 self._changed.notify_all()
         self._underway.release()
 
+    def _on_loop_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what aiomqtt's callbacks raise, such as a socket that is gone already."""
+        if isinstance(error := context.get("exception"), Exception):
+            self._fail(self._told(error))
+
     def _told(self, error: Exception) -> Exception:
         """What went wrong, in terms of the broker where it was the broker."""
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
-        if not isinstance(error, MqttError):
+        if not isinstance(error, MqttError | OSError):
             return error
         if self._connected:
-            return BrokerDied(f"lost the connection to MQTT broker {self._broker}: {error}")
+            reason = error.__cause__ or error
+            return BrokerDied(f"lost the connection to MQTT broker {self._broker}: {reason}")
         return BrokerUnreachable(f"cannot connect to MQTT broker {self._broker}: {error}")
