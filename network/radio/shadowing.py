@@ -19,7 +19,7 @@ from network.arrays import Bools, Floats
 from network.draws import Draws
 
 SITE_CORRELATION = 0.5
-"""Correlation of shadowing between two sites seen from one place (TR 38.901 7.4.4)."""
+"""Between two sites seen from one place; 1 between a site's sectors (TR 36.814 T. A.2.1.1-1)."""
 
 _NODES = 1024
 _MASK = np.int32(_NODES - 1)
