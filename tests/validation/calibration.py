@@ -1,8 +1,8 @@
 """TR 38.901 7.8 phase 1: the set-ups of Table 7.8-1 that companies calibrated with, at 6 GHz.
 
 Urban macro comes within a decibel of the companies' mean everywhere. Street canyon comes 1.6 dB
-(5 %) to 3.4 dB (50 %) under their coupling loss, for a reason not found yet, though its SINR agrees;
-so its coupling loss is not among the checks.
+(5 %) to 3.4 dB (50 %) under their coupling loss, for a reason not found yet; its SINR agrees. So
+its coupling loss is not among the checks.
 """
 
 from __future__ import annotations
