@@ -37,6 +37,8 @@ class VehicleParameters:
     rear_axle_m: float
     """From the centre of gravity back to the rear axle."""
     gravity_centre_height_m: float
+    track_m: float
+    """Distance between the front wheels."""
 
     steering_max_rad: float
     steering_rate_max_radps: float
@@ -103,6 +105,7 @@ def _car(name: str) -> VehicleParameters:
         front_axle_m=published.a,
         rear_axle_m=published.b,
         gravity_centre_height_m=published.h_cg,
+        track_m=published.T_f,
         steering_max_rad=steering.max,
         steering_rate_max_radps=steering.v_max,
         steering_lag_s=0.05,
@@ -137,6 +140,7 @@ def _semi_trailer() -> VehicleParameters:
         front_axle_m=wheelbase_m / 2.0,
         rear_axle_m=wheelbase_m / 2.0,
         gravity_centre_height_m=1.6,
+        track_m=2.0,
         steering_max_rad=published.steering.max,
         steering_rate_max_radps=published.steering.v_max,
         steering_lag_s=0.1,

@@ -2,9 +2,12 @@
 
 The vehicle is a rigid body on two axles, with lateral tyre forces after Pacejka's Magic Formula
 (pure slip, without camber), longitudinal load transfer, and a friction ellipse per axle that
-braking and cornering share: where both together want more than the ellipse holds, both shrink in
-the same ratio, as behind an anti-lock brake. There are no wheel speeds; a brake is a force, and an
-axle that reaches its friction passes what it can't brake to the other one.
+braking and cornering share. There are no wheel speeds; a brake is a force that an anti-lock system
+keeps within the friction, so nothing locks: an axle that can't brake more passes the rest on to the
+other one, the rear axle brakes only with what cornering leaves it, and at the front axle both
+forces shrink alike when together they leave the ellipse. A stability control brakes single wheels
+against turning faster than the front wheels point; without it these tyres, as stiff as they are
+loaded, let a car spin when it brakes hard in the slightest bend, as the reference models do.
 
 Below 2 m/s the slip angle is taken against 2 m/s instead of the speed. Tyres then act as
 stiff dampers that hold the body on the kinematic single-track motion, so that a vehicle creeps,
@@ -36,6 +39,8 @@ SUBSTEP_NS = 5_000_000
 _GRAVITY_MPS2 = 9.81
 _AIR_DENSITY_KGPM3 = 1.2
 _SLIP_SPEED_FLOOR_MPS = 2.0
+_YAW_RATE_SLACK_RADPS = 0.03
+_YAW_CONTROL_S = 0.05
 _STATES = (
     "x_m",
     "y_m",
@@ -47,6 +52,7 @@ _STATES = (
     "pedal_mps2",
     "acceleration_mps2",
     "lateral_acceleration_mps2",
+    "meant_yaw_rate_radps",
 )
 
 
@@ -253,6 +259,7 @@ class _Step:
         wheelbase = front + rear
         self.mass = mass
         self.yaw_inertia = p["yaw_inertia_kgm2"]
+        self.wheelbase_m = wheelbase
         self.centre_m = 0.5 * (front - rear)
         self.arm_m = np.stack((front, -rear))
         self.load_n = mass * _GRAVITY_MPS2 / wheelbase * np.stack((rear, front))
@@ -263,6 +270,13 @@ class _Step:
         self.rolling_n = p["rolling_resistance"] * mass * _GRAVITY_MPS2
         self.longitudinal_friction = p["longitudinal_friction"]
         self.lateral_friction = p["lateral_friction"]
+        self.lateral_grip_mps2 = self.lateral_friction * _GRAVITY_MPS2
+        # One front wheel braked to its friction, half a track beside the middle, by axle load.
+        self.wheel_arm_m = 0.25 * p["track_m"]
+        self.yaw_control_nms = self.yaw_inertia / _YAW_CONTROL_S
+        self.yaw_lag_s2pm = self.yaw_inertia / (
+            mass * _GRAVITY_MPS2 * p["cornering_stiffness_per_rad"] * front * rear
+        )
         self.shape = p["lateral_shape"]
         self.curvature = p["lateral_curvature"]
         # Magic Formula: stiffness = B C D.
@@ -296,17 +310,19 @@ class _Step:
         """Move the state on by one substep, in place."""
         h_s = self.h_s
         heading, speed, yaw_rate = state[2], state[3], state[5]
-        motion, steering, pedal = state[3:6], state[6], state[7]
+        motion, steering, pedal, meant = state[3:6], state[6], state[7], state[10]
 
-        rate_0, _ = self._rates(motion, steering, pedal)
+        rate_0, _ = self._rates(motion, steering, pedal, meant)
         self._move_steering(steering)
         self._move_pedal(pedal, speed)
-        rate_1, across_mps2 = self._rates(motion + h_s * rate_0, steering, pedal)
+        self._move_meant(meant, speed, steering)
+        rate_1, across_mps2 = self._rates(motion + h_s * rate_0, steering, pedal, meant)
         moved = motion + (0.5 * h_s) * (rate_0 + rate_1)
         np.maximum(moved[0], 0.0, out=moved[0])
         # What crawls out a turn with the brake on has come to rest.
         resting = (moved[0] == 0.0) & (pedal <= 0.0) & (np.abs(moved[1:]).sum(axis=0) < 0.1)
         moved[1:, resting] = 0.0
+        meant[resting] = 0.0
 
         middle = 0.5 * (motion + moved)
         direction = heading + (0.5 * h_s) * middle[2]
@@ -334,7 +350,28 @@ class _Step:
     def _resistance(self, speed: Floats) -> Floats:
         return self.rolling_n + self.drag_kgpm * speed * speed
 
-    def _rates(self, motion: Floats, steering: Floats, pedal: Floats) -> tuple[Floats, Floats]:
+    def _move_meant(self, meant: Floats, speed: Floats, steering: Floats) -> None:
+        """The yaw rate that the steering means: tyres that never slide turn like a lag.
+
+        With as much stiffness per load at both axles, the linear single-track model's yaw rate
+        follows v tan(steering) / wheelbase with a time constant of v I / (m stiffness a b).
+        """
+        rolling = np.maximum(speed, _SLIP_SPEED_FLOOR_MPS)
+        highest = self.lateral_grip_mps2 / rolling
+        target = speed * np.tan(steering) / self.wheelbase_m
+        target = np.minimum(np.maximum(target, -highest), highest)
+        meant += (target - meant) * (self.h_s / (self.h_s + self.yaw_lag_s2pm * rolling))
+
+    def _stabilising_nm(self, yaw_rate: Floats, meant: Floats, front_grip: Floats) -> Floats:
+        """Yaw moment of a braked front wheel against turning faster than is meant."""
+        apart = yaw_rate - meant
+        excess = np.maximum(np.abs(apart) - _YAW_RATE_SLACK_RADPS, 0.0)
+        moment = np.minimum(self.yaw_control_nms * excess, self.wheel_arm_m * front_grip)
+        return np.where(apart * yaw_rate > 0.0, np.copysign(moment, -yaw_rate), 0.0)
+
+    def _rates(
+        self, motion: Floats, steering: Floats, pedal: Floats, meant: Floats
+    ) -> tuple[Floats, Floats]:
         """Rates of (speed, lateral speed, yaw rate), and the acceleration across the body."""
         speed, lateral_speed, yaw_rate = motion
         cos, sin, force_x = self.cos, self.sin, self.force_x
@@ -359,6 +396,9 @@ class _Step:
         np.maximum(braking - force_x[1], -grip_x[0], out=force_x[0])
         force_x += np.minimum(np.maximum(wanted, 0.0) * self.drive_share, grip_x)
 
+        # The rear brake takes only what cornering leaves it.
+        rear_left = np.sqrt(np.maximum(1.0 - (force_y[1] / grip_y[1]) ** 2, 0.0)) * grip_x[1]
+        np.maximum(force_x[1], -rear_left, out=force_x[1])
         # An ellipse of friction: both forces shrink alike when together they leave it.
         demand = np.sqrt((force_x / grip_x) ** 2 + (force_y / grip_y) ** 2)
         kept = 1.0 / np.maximum(demand, 1.0)
@@ -371,5 +411,7 @@ class _Step:
         rates = np.empty_like(motion)
         rates[0] = (along[0] + along[1] - resistance) / self.mass + yaw_rate * lateral_speed
         rates[1] = across_mps2 - yaw_rate * speed
-        rates[2] = (self.arm_m[0] * across[0] + self.arm_m[1] * across[1]) / self.yaw_inertia
+        moment = self.arm_m[0] * across[0] + self.arm_m[1] * across[1]
+        moment += self._stabilising_nm(yaw_rate, meant, grip_x[0])
+        rates[2] = moment / self.yaw_inertia
         return rates, across_mps2
