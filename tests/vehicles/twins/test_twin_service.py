@@ -93,13 +93,38 @@ def test_runs_on_one_broker_do_not_mix(broker: BrokerAddress, connect: MakeServi
     assert other.states(0).ids == ("b",)
 
 
-def test_more_messages_than_a_broker_queues_all_come(
-    broker: BrokerAddress, connect: MakeService
-) -> None:
-    service = connect(broker)
-    service.publish(telemetry(f"v{k}") for k in range(2500))
-    service.confirm(20.0)
-    assert len(service.states(0).ids) == 2500
+@MOSQUITTO
+def test_more_messages_than_a_broker_queues_all_come(tmp_path: Path, connect: MakeService) -> None:
+    # A broker that acknowledges faster than it delivers, as one far away does, and then drops.
+    broker = Mosquitto(
+        tmp_path,
+        "allow_anonymous true",
+        "max_inflight_messages 1",
+        "max_queued_messages 600",
+        "set_tcp_nodelay true",
+    )
+    try:
+        service = connect(broker.address)
+        service.publish(telemetry(f"v{k}") for k in range(2500))
+        service.confirm(20.0)
+        assert len(service.states(0).ids) == 2500
+        service.close()
+    finally:
+        broker.close()
+
+
+def test_an_embedded_broker_closes_at_once_amid_traffic(connect: MakeService) -> None:
+    for round_ in range(5):
+        broker = EmbeddedBroker()
+        service = connect(broker.start())
+        service.publish(telemetry(f"v{k}") for k in range(200))
+        time.sleep(0.01 * round_)
+        began = time.monotonic()
+        broker.close()
+        assert time.monotonic() - began < 2.0
+        with pytest.raises(BrokerDied):
+            service.confirm(10.0)
+        service.close()
 
 
 def test_five_hundred_vehicles_report_for_some_ticks(
