@@ -190,9 +190,8 @@ class _Table:
                 self._hashes[field.name].update(np.ascontiguousarray(values).tobytes())
             else:
                 values = [value for part in parts for value in part]
-                self._hashes[field.name].update(
-                    json.dumps(values, separators=(",", ":")).encode()[1:-1] + b","
-                )
+                text = json.dumps(values, separators=(",", ":"))
+                self._hashes[field.name].update(f"{text[1:-1]},".encode())
             if field.type == _NAME:
                 arrays.append(pa.array(values, pa.string()).dictionary_encode())
             else:
@@ -243,8 +242,7 @@ def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> p
             content = pa.Table.from_batches(_batches(stream), SCHEMAS[table])
         frame = content.to_pandas()
         return frame if columns is None else frame[columns]
-    frame = pd.read_parquet(parquet_path, columns=columns)
-    return frame
+    return pd.read_parquet(parquet_path, columns=columns)
 
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:

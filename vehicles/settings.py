@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from network.settings import Settings
+from vehicles.dynamics import vehicle_parameters
 from vehicles.sensing import SensorSettings
+from vehicles.twins.broker import BrokerAddress
 
 DrivingFunctionName = Literal["acc", "emergency_brake_warning"]
 
@@ -50,6 +52,12 @@ class DrivenSettings(Settings):
         None, gt=0, description="Cruising speed; the speed limit if not given."
     )
     time_gap_s: float = Field(1.5, gt=0, le=5, description="Following time gap of `acc`.")
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str) -> str:
+        vehicle_parameters(model)
+        return model
 
     @model_validator(mode="after")
     def _one_origin(self) -> DrivenSettings:
@@ -111,3 +119,15 @@ class TwinsSettings(Settings):
         "embedded", description="`embedded`, or an MQTT broker as mqtt://user:password@host:port."
     )
     step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
+
+    @field_validator("broker")
+    @classmethod
+    def _readable(cls, broker: str) -> str:
+        if broker != "embedded":
+            BrokerAddress.parse(broker)
+        return broker
+
+    @field_serializer("broker")
+    def _without_secrets(self, broker: str) -> str:
+        """Manifests are passed around: they name the broker, not who may use it."""
+        return broker if broker == "embedded" else str(BrokerAddress.parse(broker))

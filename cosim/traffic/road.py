@@ -32,8 +32,8 @@ class RoadReader:
         self._lanes: dict[str, _Lane] = {}
         self._way: dict[str, list[str]] = {}
 
-    def ahead(self, user_id: str, x_m: float, y_m: float) -> RoadAhead | None:
-        """The road ahead of the vehicle whose centre is at (x_m, y_m)."""
+    def ahead(self, user_id: str) -> RoadAhead | None:
+        """The road ahead of a vehicle, seen from the path's begin."""
         way = self._lanes_ahead(user_id)
         if not way:
             return None
@@ -42,9 +42,7 @@ class RoadReader:
             return None
         s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
         stop_s, if_comfortable = self._stop(user_id, way, starts, float(s[-1]))
-        road = RoadAhead(path, s, limits, stop_s, if_comfortable, 0.0)
-        ego_s = float(road.along(np.array([x_m]), np.array([y_m]))[0][0])
-        return RoadAhead(path, s, limits, stop_s, if_comfortable, ego_s)
+        return RoadAhead(path, s, limits, stop_s, if_comfortable, 0.0)
 
     def _lanes_ahead(self, user_id: str) -> list[str]:
         """Lanes from the one behind the vehicle on, internal ones included."""

@@ -105,6 +105,7 @@ class SumoTraffic:
         self._api: Any = None
         self._process: subprocess.Popen[bytes] | None = None
         self._road: RoadReader | None = None
+        self._roads: dict[str, RoadAhead | None] = {}
         self.taken_over: list[Entered] = []
         self.departed: list[tuple[str, int]] = []
 
@@ -135,10 +136,15 @@ class SumoTraffic:
             self._lost(error)
 
     def road_ahead(self, user_id: str) -> RoadAhead | None:
-        """The road ahead of a driven vehicle; None when SUMO can't say (it left the road)."""
-        assert self._road is not None
+        """The road ahead of a driven vehicle; None when SUMO can't say (it left the road).
+
+        Read when SUMO stepped: whoever asks in between doesn't wait for SUMO.
+        """
+        road = self._roads.get(user_id)
+        if road is None:
+            return None
         slot = self.users.slot_of(user_id)
-        return self._road.ahead(user_id, float(self.users.x_m[slot]), float(self.users.y_m[slot]))
+        return road.seen_from(float(self.users.x_m[slot]), float(self.users.y_m[slot]))
 
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
@@ -242,6 +248,8 @@ class SumoTraffic:
         self._fill(moved, rows(vehicles, moved), now_ns)
         self._fill(person_ids, rows(persons, person_ids), now_ns)
         self._take_over(vehicles, vehicle_ids, now_ns)
+        assert self._road is not None
+        self._roads = {user_id: self._road.ahead(user_id) for user_id in self._driven}
 
     def _enter(self, domain: Any, ids: Sequence[str]) -> None:
         for user_id in ids:

@@ -109,7 +109,7 @@ def test_a_side_that_does_not_answer_is_aborted_and_named() -> None:
 
     side.act = hang
     began = time.monotonic()
-    with pytest.raises(SideDied, match="SUMO died: no answer for 0.2 s"):
+    with pytest.raises(SideDied, match=r"SUMO died: no answer for 0.2 s"):
         Coordinator([Side("other", 10, log), side], watchdog_s=0.2).run(10)
     assert time.monotonic() - began < 5
     assert [name for name, what, _ in log if what == "close"] == ["SUMO", "other"]
@@ -146,7 +146,7 @@ def test_causality(message: Deliveries, fine: bool) -> None:
     if fine:
         check_causality("link", message, previous_ns=100, now_ns=200)
     else:
-        with pytest.raises(CausalityError, match="link broke causality.*sent at.*received at"):
+        with pytest.raises(CausalityError, match=r"link broke causality.*sent at.*received at"):
             check_causality("link", message, previous_ns=100, now_ns=200)
 
 

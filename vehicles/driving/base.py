@@ -8,7 +8,7 @@ acceleration wins and is recorded together with what it was based on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -50,6 +50,11 @@ class RoadAhead:
     stop_s_m: float
     stop_if_comfortable: bool
     ego_s_m: float
+
+    def seen_from(self, x_m: float, y_m: float) -> RoadAhead:
+        """The same road for a vehicle whose centre is at (x_m, y_m) [m]."""
+        ego_s = self.along(np.array([x_m]), np.array([y_m]))[0]
+        return replace(self, ego_s_m=float(ego_s[0]))
 
     def along(self, x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
         """Arc length [m] and distance to the left of the path [m] of points, each shape (k,)."""
