@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.validation import registry
 from tests.validation.registry import Check, Comparison, Fault, check, checks
 
 ALL = checks()
@@ -27,7 +28,21 @@ def test_fault_turns_its_check_red(one: Check, fault: Fault) -> None:
     with fault.applied():
         outcome = one.run()
     assert not outcome.passed, outcome
-    assert one.run().passed, "the fault was not taken back"
+
+
+def test_a_fault_is_taken_back_even_after_an_error() -> None:
+    fault = Fault("none found", "tests.validation.registry:checks", lambda _: list)
+    with pytest.raises(RuntimeError, match="on the way"), fault.applied():
+        assert registry.checks() == []
+        raise RuntimeError("on the way")
+    assert registry.checks() == ALL
+
+
+def test_a_fault_of_a_method_is_applied_to_its_class() -> None:
+    fault = Fault("always passes", "tests.validation.registry:Check.run", lambda _: lambda _: None)
+    with fault.applied():
+        assert ALL[0].run() is None
+    assert ALL[0].run().passed
 
 
 def test_a_check_without_a_fault_is_refused() -> None:
