@@ -242,7 +242,8 @@ def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> p
             content = pa.Table.from_batches(_batches(stream), SCHEMAS[table])
         frame = content.to_pandas()
         return frame if columns is None else frame[columns]
-    return pd.read_parquet(parquet_path, columns=columns)
+    complete: pd.DataFrame = pd.read_parquet(parquet_path, columns=columns)
+    return complete
 
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:

@@ -125,6 +125,7 @@ def _override(document: dict[str, Any], override: str) -> tuple[str | int, ...]:
     except MarkedYAMLError as error:
         raise BadInput(f"--set {override}: the value is not YAML: {error.problem}") from error
     node: Any = document
+    part: Any
     try:
         for part, following in pairwise(parts):
             if isinstance(node, list) or part in node:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import shapely  # type: ignore[import-untyped]
+import shapely
 from pydantic import Field
 
 from network.arrays import Bools, Floats, Ints
