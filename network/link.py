@@ -145,6 +145,7 @@ class Link(LinkModel):
             t310_ns=handover.t310_ms * NS_PER_MS,
         )
         self._changes = History(n, handover.ping_pong_s)
+        self._state: StationState | None = None
 
     def attach(self, station: int, key: str, antenna_height_m: float, *, subscribed: bool) -> None:
         """Let a station take part from now on; see `LinkModel.attach`.
@@ -152,6 +153,7 @@ class Link(LinkModel):
         It selects the strongest cell at once and is connected to it.
         """
         super().attach(station, key, antenna_height_m, subscribed=subscribed)
+        self._state = None
         phase = self._request_phase.uniform(self._key[station : station + 1], 0)
         self._request_offset_ns[station] = int(phase[0] * self._request_period_ns)
         self._measured[station] = False
@@ -164,13 +166,10 @@ class Link(LinkModel):
     def detach(self, station: int) -> None:
         """Take a station out; see `LinkModel.detach`."""
         super().detach(station)
+        self._state = None
         self._serving[station] = _NO_CELL
         self._changes.forget(station, self._now_ns)
-        self._commands = deque(
-            _Command(c.instant_ns, c.station[keep], c.target[keep])
-            for c in self._commands
-            for keep in [c.station != station]
-        )
+        self._withdraw_commands(np.array([station]))
 
     def handovers(self) -> Handovers:
         """Return the changes of cell that ended since the last call."""
@@ -178,24 +177,9 @@ class Link(LinkModel):
 
     def station_state(self) -> StationState:
         """Return the radio state of all stations."""
-        n = len(self._attached)
-        rows = np.flatnonzero(self._attached & self._measured)
-        served = rows[self._serving[rows] != _NO_CELL]
-        serving = np.where(self._attached, self._serving, _NO_CELL)
-        rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
-        sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)
-        neighbour = np.full(n, _NO_CELL)
-        rsrp[served] = self._signals.rsrp_dbm[served, serving[served]]
-        sinr[served] = self._down_sinr_db[served]
-        up_sinr[served] = self._up_sinr_db[served]
-        if rows.size and len(self.cell_names) > 1:
-            others = self._signals.rsrp_dbm[rows]
-            own = serving[rows] != _NO_CELL
-            others[own, serving[rows[own]]] = -np.inf
-            neighbour[rows] = np.argmax(others, axis=1)
-            neighbour_rsrp[rows] = others[np.arange(len(rows)), neighbour[rows]]
-        until = np.where(self._attached, self._blocked_until_ns, 0)
-        return StationState(serving, rsrp, sinr, up_sinr, neighbour, neighbour_rsrp, until)
+        if self._state is None:
+            self._state = self._present_state()
+        return self._state
 
     # Packets
 
@@ -213,6 +197,7 @@ class Link(LinkModel):
         )
 
     def _run(self, to_ns: int) -> None:
+        self._state = None
         self._select_first_cells()
         while self._now_ns < to_ns:
             until = min(to_ns, self._next_measurement_ns)
@@ -407,11 +392,21 @@ class Link(LinkModel):
         self._trigger(ready)
 
     def _trigger(self, stations: Ints) -> None:
-        """Decide handovers by event A3; a station that is out of sync can't report."""
+        """Decide handovers by event A3, for stations that the old cell's command still reaches.
+
+        The command is sent several times over. In a slot in which a neighbour is silent it doesn't
+        disturb, so the command only suffers from who is busy in all of these slots.
+        """
         reporting, target = self._a3.update(
             self._now_ns, stations, self._signals.rsrp_dbm[stations], self._serving[stations]
         )
-        heard = self._down_sinr_db[reporting] >= self._settings.handover.qout_db
+        if not reporting.size:
+            return
+        busy_throughout = self._down.utilisation**self._settings.scheduling.harq_max_transmissions
+        sinr_db, _ = self._signals.sinr_db(
+            reporting, self._serving[reporting], busy_throughout, self._up.utilisation
+        )
+        heard = sinr_db >= self._settings.handover.qout_db
         reporting, target = reporting[heard], target[heard]
         if reporting.size:
             self._commanded[reporting] = True
@@ -421,9 +416,7 @@ class Link(LinkModel):
     def _execute_commands(self) -> None:
         while self._commands and self._commands[0].instant_ns == self._now_ns:
             command = self._commands.popleft()
-            # Whose radio link has failed meanwhile doesn't get the command.
-            alive = self._commanded[command.station]
-            stations, target = command.station[alive], command.target[alive]
+            stations, target = command.station, command.target
             if not stations.size:
                 continue
             self._commanded[stations] = False
@@ -435,9 +428,18 @@ class Link(LinkModel):
             begin = np.full(len(stations), self._now_ns)
             self._changes.add(begin, stations, source, target, Cause.A3, span)
 
+    def _withdraw_commands(self, stations: Ints) -> None:
+        """Forget the handovers that stations have been or would be told of."""
+        self._commanded[stations] = False
+        self._commands = deque(
+            _Command(command.instant_ns, command.station[keep], command.target[keep])
+            for command in self._commands
+            for keep in [~np.isin(command.station, stations)]
+        )
+
     def _fail(self, stations: Ints) -> None:
         """Declare radio link failure: look for a cell, and be out of service until then."""
-        self._commanded[stations] = False
+        self._withdraw_commands(stations)
         self._lost_cell[stations] = self._serving[stations]
         self._block(stations, NEVER)
         self._serving[stations] = _NO_CELL
@@ -493,6 +495,26 @@ class Link(LinkModel):
         self._down_sinr_db[stations], self._up_sinr_db[stations] = self._signals.sinr_db(
             stations, self._serving[stations], self._down.utilisation, self._up.utilisation
         )
+
+    def _present_state(self) -> StationState:
+        n = len(self._attached)
+        rows = np.flatnonzero(self._attached & self._measured)
+        served = rows[self._serving[rows] != _NO_CELL]
+        serving = np.where(self._attached, self._serving, _NO_CELL)
+        rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
+        sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)
+        neighbour = np.full(n, _NO_CELL)
+        rsrp[served] = self._signals.rsrp_dbm[served, serving[served]]
+        sinr[served] = self._down_sinr_db[served]
+        up_sinr[served] = self._up_sinr_db[served]
+        if rows.size and len(self.cell_names) > 1:
+            others = self._signals.rsrp_dbm[rows]
+            own = serving[rows] != _NO_CELL
+            others[own, serving[rows[own]]] = -np.inf
+            neighbour[rows] = np.argmax(others, axis=1)
+            neighbour_rsrp[rows] = others[np.arange(len(rows)), neighbour[rows]]
+        until = np.where(self._attached, self._blocked_until_ns, 0)
+        return StationState(serving, rsrp, sinr, up_sinr, neighbour, neighbour_rsrp, until)
 
     def _grow(self, capacity: int) -> None:
         more = (0, capacity - len(self._attached))

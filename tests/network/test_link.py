@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import network
+from network.arrays import Floats
 from network.base import Cause, Handovers
 from network.link import Link
 from network.packet import (
@@ -515,6 +516,58 @@ def test_the_time_to_trigger_delays_the_handover() -> None:
     assert first[0] < first[1] < first[2]
 
 
+class Smooth:
+    """Gains without shadowing and sectors: each site's three cells alike, by distance."""
+
+    def path_gain_db(self, x_m: Floats, y_m: Floats, _height_m: Floats) -> Floats:
+        masts = np.repeat([(site["x_m"], site["y_m"]) for site in SITES], 3, axis=0).astype(float)
+        away_m = np.hypot(x_m[:, None] - masts[:, 0], y_m[:, None] - masts[:, 1])
+        # A little apart, so that the first of a site's cells is its strongest.
+        return np.asarray(-30.0 - 37.6 * np.log10(away_m) - np.tile([0.0, 30.0, 30.0], 2))
+
+
+@pytest.mark.parametrize(
+    ("neighbour_load", "cause"), [(0.3, Cause.A3), (2.0, Cause.REESTABLISHMENT)]
+)
+def test_a_busy_neighbour_drowns_the_late_command(neighbour_load: float, cause: Cause) -> None:
+    # At 60 m/s the command comes far too late: the new cell is some 20 dB stronger by then.
+    configuration = road(
+        load=[{"cell": "east", "prb_utilisation": neighbour_load}],
+        handover={"time_to_trigger_ms": 2560, "t310_ms": 4000},
+    )
+    drive = Drive(configuration, [50.0], [60.0])
+    drive.link._signals._channel = Smooth()  # type: ignore[attr-defined, assignment]
+    changes = drive.to(*range(100 * MS, 14 * SECOND, 100 * MS)).handovers()
+    assert changes.from_cell.tolist() == [0]
+    assert changes.to_cell.tolist() == [3]
+    assert changes.cause.tolist() == [cause]
+
+
+def gains_of_sites(x_m: float) -> Floats:
+    return Smooth().path_gain_db(np.array([x_m]), np.zeros(1), np.zeros(1))[0, [0, 3]]
+
+
+def test_a_handover_without_shadowing_comes_when_the_filter_says() -> None:
+    drive = Drive(road(), [50.0], [25.0])
+    drive.link._signals._channel = Smooth()  # type: ignore[attr-defined, assignment]
+    changes = drive.to(*range(100 * MS, 20 * SECOND, 100 * MS)).handovers()
+    assert changes.to_cell.tolist() == [3]
+    # By hand: a measurement weighs 1 - 2^(-1/5) at 40 ms for k = 4, gains are worked out anew
+    # after two metres, and five measurements span the time to trigger of 160 ms.
+    x_m = 50.0
+    heard = level = gains_of_sites(x_m)
+    held = 0
+    for instant in range(40 * MS, 20 * SECOND, 40 * MS):
+        here = 50.0 + 25.0 * instant * 1e-9
+        if here - x_m >= 2.0:
+            x_m, heard = here, gains_of_sites(here)
+        level = level + (1.0 - 2.0**-0.2) * (heard - level)
+        held = held + 1 if level[1] - level[0] > 3.0 + 1.0 else 0
+        if held == 5:
+            break
+    assert changes.instant_ns.tolist() == [instant + 20 * MS]
+
+
 def test_out_of_coverage_and_back() -> None:
     one_site = road(cells=SITES[:1], handover={"t310_ms": 200})
     drive = Drive(one_site, [-12_000.0], [600.0])
@@ -557,6 +610,16 @@ def test_station_state_names_the_strongest_neighbour() -> None:
     assert (state.serving_cell[:2] != state.neighbour_cell[:2]).all()
     assert (state.serving_cell[2:] == -1).all()
     assert np.isnan(state.sinr_db[2:]).all()
+
+
+def test_station_state_is_that_of_now() -> None:
+    drive = Drive(road(), [50.0, 560.0], [30.0, 0.0]).to(SECOND)
+    before = drive.link.station_state()
+    assert drive.link.station_state() is before
+    after = drive.to(5 * SECOND).link.station_state()
+    assert after.rsrp_dbm[0] != before.rsrp_dbm[0]
+    drive.link.detach(0)
+    assert drive.link.station_state().serving_cell[0] == -1
 
 
 # Bad input
