@@ -82,7 +82,6 @@ class Link(LinkModel):
         cells = len(self.cell_names)
         keys = np.array([key_of(name) for name in self.cell_names], dtype=np.uint64)
         load = utilisation_of(settings, self.cell_names)
-        self._load_changes = deque(enumerate(load.from_ns[1:], start=1))
         self._down = Scheduler(settings, "D", cell_keys=keys, utilisation=load, seed=seed)
         self._up = Scheduler(settings, "U", cell_keys=keys, utilisation=load, seed=seed)
         self._core = Core(settings.core, seed)
@@ -203,14 +202,8 @@ class Link(LinkModel):
             until = min(to_ns, self._next_measurement_ns)
             if self._commands:
                 until = min(until, self._commands[0].instant_ns)
-            if self._load_changes:
-                until = min(until, self._load_changes[0][1])
             self._carry(self._now_ns, until)
             self._now_ns = until
-            if self._load_changes and self._load_changes[0][1] == until:
-                number, _ = self._load_changes.popleft()
-                self._up.change_load(number)
-                self._down.change_load(number)
             self._execute_commands()
             if until == self._next_measurement_ns:
                 self._measure()

@@ -84,6 +84,7 @@ class Scheduler:
             cell_keys,
             seed,
             direction,
+            utilisation=utilisation,
             burst_blocks=burst_kb * 8000.0 / bits_per_prb,
             blocks_per_s=self.frame.blocks_per_s,
         )
@@ -100,21 +101,15 @@ class Scheduler:
         self._most = rules.harq_max_transmissions
         self._target_bler = rules.target_bler
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
-        self._timeline = utilisation
         self._used = np.zeros(len(cell_keys), dtype=np.int64)
         self._measured_ns = 0
         self.utilisation = np.minimum(utilisation.values[0], 1.0)
         """Share of its blocks that each cell used lately (cells,)."""
-        self._background.load(0, utilisation.values[0])
 
     @property
     def least_ns(self) -> int:
         """The least time from arrival to decoding [ns]."""
         return self._lead_ns + self.slot_ns + self._decoding_ns
-
-    def change_load(self, number: int) -> None:
-        """Go on to a later entry of the background's timeline."""
-        self._background.load(self._timeline.from_ns[number], self._timeline.values[number])
 
     def measure(self, instant_ns: int) -> None:
         """Bring `utilisation` up to an instant: a mean that fades over 200 ms."""

@@ -110,9 +110,7 @@ class Signals:
         # Of many stations it's quicker to work out some rows in vain than to copy the others.
         many = 2 * len(stations) > len(self._heard_mw)
         heard_mw = (
-            (self._heard_mw @ down_load)[stations]
-            if many
-            else self._heard_mw[stations] @ down_load
+            (self._heard_mw @ down_load)[stations] if many else self._heard_mw[stations] @ down_load
         )
         # In double precision the difference loses nothing that matters.
         others_mw = heard_mw - signal_mw * down_load[serving]

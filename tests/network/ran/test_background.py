@@ -7,15 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from network.arrays import Floats
 from network.draws import key_of
 from network.ran.background import Background
+from network.ran.cells import Timeline
 
 SECOND = 1_000_000_000
 
 
-def background(cells: int = 3, seed: int = 1) -> Background:
-    keys = np.array([key_of(f"c{c}") for c in range(cells)], dtype=np.uint64)
-    return Background(keys, seed, "D", burst_blocks=100.0, blocks_per_s=10_000.0)
+def background(*loads: tuple[int, Floats | list[float]], seed: int = 1) -> Background:
+    """Bursts of 100 blocks in cells of 10,000 blocks a second, at loads from instants [s] on."""
+    line = Timeline(
+        [at_s * SECOND for at_s, _ in loads], [np.array(load, dtype=float) for _, load in loads]
+    )
+    keys = np.array([key_of(f"c{c}") for c in range(len(line.values[0]))], dtype=np.uint64)
+    return Background(keys, seed, "D", utilisation=line, burst_blocks=100.0, blocks_per_s=10_000.0)
 
 
 def taken(source: Background, cuts: list[int]) -> list[tuple[int, int, int]]:
@@ -23,15 +29,14 @@ def taken(source: Background, cuts: list[int]) -> list[tuple[int, int, int]]:
     for begin, end in pairwise(cuts):
         cell, instant, work = source.take(begin, end)
         assert ((instant >= begin) & (instant < end)).all()
+        assert (np.diff(instant) >= 0).all()
         rows += list(zip(instant.tolist(), cell.tolist(), work.tolist(), strict=True))
     return sorted(rows)
 
 
 def test_asks_for_its_share_of_the_blocks() -> None:
-    source = background(cells=50)
     share = np.linspace(0.1, 1.0, 50)
-    source.load(0, share)
-    cell, _, work = source.take(0, 100 * SECOND)
+    cell, _, work = background((0, share)).take(0, 100 * SECOND)
     asked = np.bincount(cell, weights=work, minlength=50) / (100 * 10_000.0)
     # Bursts of exponential size: the standard deviation of a sum of n is its mean times sqrt(2/n).
     n = share * 100 * 100
@@ -41,9 +46,7 @@ def test_asks_for_its_share_of_the_blocks() -> None:
 
 
 def test_bursts_come_as_a_poisson_process() -> None:
-    source = background(cells=1)
-    source.load(0, np.array([0.5]))
-    _, instant, _ = source.take(0, 400 * SECOND)
+    _, instant, _ = background((0, [0.5])).take(0, 400 * SECOND)
     gaps = np.diff(instant) * 1e-9
     assert gaps.mean() == pytest.approx(1 / 50, rel=0.03)
     assert gaps.std() == pytest.approx(1 / 50, rel=0.04)
@@ -52,27 +55,22 @@ def test_bursts_come_as_a_poisson_process() -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 20 * SECOND - 1), max_size=12))
 def test_does_not_depend_on_how_time_is_cut(cuts: list[int]) -> None:
-    whole, cut = background(), background()
-    share = np.array([0.9, 0.0, 0.3])
-    whole.load(0, share)
-    cut.load(0, share)
+    loads = (0, [0.9, 0.0, 0.3]), (7, [0.1, 1.5, 0.3]), (8, [0.0, 0.2, 0.3])
     edges = sorted({0, 20 * SECOND, *cuts})
-    assert taken(whole, [0, 20 * SECOND]) == taken(cut, edges)
+    whole = taken(background(*loads), [0, 20 * SECOND])
+    assert len(set(whole)) == len(whole)
+    assert whole == taken(background(*loads), edges)
 
 
 def test_other_cells_do_not_shift_its_bursts() -> None:
-    few, many = background(cells=1), background(cells=4)
-    few.load(0, np.full(1, 0.7))
-    many.load(0, np.full(4, 0.7))
-    alone = taken(few, [0, 5 * SECOND])
-    assert alone == [row for row in taken(many, [0, 5 * SECOND]) if row[1] == 0]
+    alone = taken(background((0, [0.7])), [0, 5 * SECOND])
+    every = taken(background((0, [0.7, 0.9, 0.1])), [0, 5 * SECOND])
+    assert alone == [row for row in every if row[1] == 0]
 
 
 def test_another_load_gives_the_same_bursts_at_other_instants() -> None:
-    slow, fast = background(cells=1), background(cells=1)
-    slow.load(0, np.array([0.2]))
-    fast.load(0, np.array([0.8]))
-    seldom, often = taken(slow, [0, 20 * SECOND]), taken(fast, [0, 5 * SECOND])
+    seldom = taken(background((0, [0.2])), [0, 20 * SECOND])
+    often = taken(background((0, [0.8])), [0, 5 * SECOND])
     assert len(seldom) == len(often)
     for (late, _, work), (early, _, same) in zip(seldom, often, strict=True):
         assert work == same
@@ -80,18 +78,12 @@ def test_another_load_gives_the_same_bursts_at_other_instants() -> None:
 
 
 def test_a_change_of_load_takes_effect_at_its_instant() -> None:
-    source = background(cells=1)
-    source.load(0, np.array([0.0]))
+    source = background((0, [0.0]), (5, [1.0]), (15, [0.0]), (100, [1.0]))
     assert taken(source, [0, 5 * SECOND]) == []
-    source.load(5 * SECOND, np.array([1.0]))
     busy = taken(source, [5 * SECOND, 15 * SECOND])
     assert len(busy) == pytest.approx(1000, rel=0.12)
-    source.load(15 * SECOND, np.array([0.0]))
     assert taken(source, [15 * SECOND, 100 * SECOND]) == []
     # What was due goes on where it stood.
-    source.load(100 * SECOND, np.array([1.0]))
     resumed = taken(source, [100 * SECOND, 101 * SECOND])
-    reference = background(cells=1)
-    reference.load(0, np.array([1.0]))
-    expected = taken(reference, [0, 11 * SECOND])[len(busy) :]
-    assert [row[2] for row in resumed] == [row[2] for row in expected]
+    steady = taken(background((0, [1.0])), [0, 11 * SECOND])
+    assert [row[2] for row in [*busy, *resumed]] == [row[2] for row in steady]
