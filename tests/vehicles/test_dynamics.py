@@ -77,8 +77,8 @@ def test_any_other_step_stays_within_millimetres(step_ns: int) -> None:
                 dynamics.advance(min(step, until_ns - now_ns))
                 now_ns += step
     error_m = np.hypot(reference.x_m[0] - other.x_m[0], reference.y_m[0] - other.y_m[0])
-    # Measured: at most 2.1 mm after 3 s and 51 m.
-    assert error_m < 0.003
+    # Measured: at most 1.7 mm after 3 s and 54 m.
+    assert error_m < 0.002
 
 
 @pytest.mark.parametrize("name", PARAMETER_SETS)
@@ -140,9 +140,25 @@ def test_a_slow_circle_has_the_radius_of_ackermann() -> None:
     steering = 0.35
     dynamics.command(0, 0.0, steering)
     drive(dynamics, 2.0)
-    track = drive(dynamics, 2.0 * np.pi * 7.0 / 2.0)
+    track = drive(dynamics, 6.0)
     radius_m = np.median(track[:, 3] / track[:, 6])
     assert radius_m == pytest.approx(dynamics.wheelbase_m[0] / np.tan(steering), rel=0.01)
+
+
+@pytest.mark.parametrize("name", PARAMETER_SETS)
+def test_rolling_slowly_the_rear_axle_moves_along_the_heading(name: str) -> None:
+    dynamics = one(name, 2.0)
+    dynamics.command(0, 0.0, 0.4)
+    drive(dynamics, 3.0)
+    track = drive(dynamics, 2.0)
+    x_m, y_m, heading = track[:, 0], track[:, 1], track[:, 2]
+    behind_m = 0.5 * dynamics.wheelbase_m[0]
+    step_x = np.diff(x_m - behind_m * np.cos(heading))
+    step_y = np.diff(y_m - behind_m * np.sin(heading))
+    middle = 0.5 * (heading[1:] + heading[:-1])
+    aside = step_y * np.cos(middle) - step_x * np.sin(middle)
+    # The tyres' slip at 0.3 to 0.7 m/s² of lateral acceleration.
+    assert np.abs(aside).max() < 0.005 * np.hypot(step_x, step_y).max()
 
 
 def test_speed_is_held_without_a_command_because_the_engine_makes_up_drag() -> None:
@@ -187,6 +203,20 @@ def test_power_limits_the_acceleration() -> None:
     )
     power_w = (parameters.mass_kg * track[-1, 4] + resistance_n) * speed
     assert power_w == pytest.approx(parameters.power_w, rel=0.002)
+
+
+def test_traction_limits_the_start_of_a_front_wheel_drive() -> None:
+    p = vehicle_parameters("ford_escort")
+    dynamics = one("ford_escort", 1.0)
+    dynamics.command(0, 11.0, 0.0)
+    track = drive(dynamics, 1.5)
+    # The front axle's friction against the load that the acceleration leaves on it.
+    friction = p.longitudinal_friction
+    load = GRAVITY_MPS2 * p.rear_axle_m / p.wheelbase_m
+    height = p.gravity_centre_height_m / p.wheelbase_m
+    limit_mps2 = friction * load / (1.0 + friction * height)
+    rolling_mps2 = p.rolling_resistance * GRAVITY_MPS2
+    assert limit_mps2 - rolling_mps2 - 0.05 < track[:, 4].max() < limit_mps2
 
 
 def test_top_speed_is_governed() -> None:
@@ -249,7 +279,7 @@ def test_left_and_right_are_mirror_images() -> None:
 
 
 @given(heading_rad=st.floats(-10.0, 10.0), x_m=st.floats(-1e4, 1e4), y_m=st.floats(-1e4, 1e4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_motion_does_not_depend_on_where_and_which_way(
     heading_rad: float, x_m: float, y_m: float
 ) -> None:
@@ -277,6 +307,16 @@ def test_other_vehicles_change_nothing() -> None:
         for _ in range(50):
             dynamics.advance(20 * MS)
     assert snapshot(alone) == snapshot(crowd, row)
+
+
+def test_a_vehicle_that_comes_later_is_itself() -> None:
+    alone, late = one("semi_trailer"), one("bmw_320i")
+    late.advance(100 * MS)
+    row = late.add("semi_trailer", 0.0, 0.0, 0.0, 20.0)
+    for dynamics, each in ((alone, 0), (late, row)):
+        dynamics.command(each, -2.0, 0.02)
+        dynamics.advance(500 * MS)
+    assert snapshot(alone) == snapshot(late, row)
 
 
 def test_rows_are_kept_freed_and_taken_again() -> None:
@@ -336,9 +376,12 @@ def test_no_time_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", PARAMETER_SETS)
-@pytest.mark.parametrize("braking_mps2", [-4.0, -8.0, -12.0])
-def test_hard_braking_in_a_bend_does_not_spin_the_vehicle(name: str, braking_mps2: float) -> None:
-    speed_mps, radius_m = 20.0, 125.0
+@pytest.mark.parametrize(
+    ("speed_mps", "radius_m", "braking_mps2"), [(20.0, 125.0, -12.0), (28.0, 200.0, -8.0)]
+)
+def test_hard_braking_in_a_bend_does_not_spin_the_vehicle(
+    name: str, speed_mps: float, radius_m: float, braking_mps2: float
+) -> None:
     dynamics = one(name, speed_mps)
     steering = float(np.arctan(dynamics.wheelbase_m[0] / radius_m))
     dynamics.command(0, 0.0, steering)
@@ -348,9 +391,9 @@ def test_hard_braking_in_a_bend_does_not_spin_the_vehicle(name: str, braking_mps
     while dynamics.speed_mps[0] > 2.0:
         dynamics.advance(5 * MS)
         slip.append(abs(dynamics.slip_angle_rad[0]))
-    # Measured: at most 1.8 degrees. Without the stability control the cars spin past 70 degrees
-    # at -12 m/s², two of them at -8 already.
-    assert np.degrees(max(slip)) < 2.0
+    # Measured: cars 1.7 degrees, truck 3.2. Without the stability control the cars spin past 70
+    # degrees. Its limit: with the wheels held, the Vanagon still spins when braked fully at 28 m/s.
+    assert np.degrees(max(slip)) < (3.5 if name == "semi_trailer" else 2.0)
 
 
 def test_stability_control_stays_out_of_ordinary_driving(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -345,7 +345,6 @@ class _Step:
         crawl = np.abs(moved[1]) + np.abs(moved[2])
         resting = (moved[0] == 0.0) & (pedal <= 0.0) & (crawl < 0.1)
         moved[1:, resting] = 0.0
-        meant[resting] = 0.0
 
         middle = 0.5 * (motion + moved)
         direction = heading + (0.5 * h_s) * middle[2]
