@@ -232,6 +232,7 @@ class LinkModel(ABC):
                 self._key_of(sender), self._key_of(np.where(to_area, SERVER, receiver))
             ),
             draw_counter=self._draw_counter(np.where(sender == SERVER, receiver, sender), sent),
+            luck=np.zeros((n, 4)),
             radius_m=np.where(to_area, radius, -1.0),
             left_x_m=np.full(n, np.nan),
             left_y_m=np.full(n, np.nan),

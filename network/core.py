@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from network.arrays import Ints
-from network.draws import Draws
+from network.arrays import Floats, Ints
 from network.packet import NS_PER_MS
 from network.settings import CoreSettings
 
@@ -25,17 +23,14 @@ class Core:
 
     Args:
         settings: Where the server is.
-        seed: Seed of the run.
     """
 
-    def __init__(self, settings: CoreSettings, seed: int) -> None:
+    def __init__(self, settings: CoreSettings) -> None:
         least_ms, jitter_ms = _PATHS_MS[settings.server]
         self._backhaul_ns = round(settings.backhaul_ms * NS_PER_MS)
         self._server_ns = round(settings.server_ms * NS_PER_MS)
         self._least_ns = round(least_ms * NS_PER_MS)
         self._jitter_ns = jitter_ms * NS_PER_MS
-        self._up = Draws(seed, "core/up")
-        self._down = Draws(seed, "core/down")
 
     @property
     def least_up_ns(self) -> int:
@@ -47,18 +42,23 @@ class Core:
         """The least time from the server to the base station [ns]."""
         return self._backhaul_ns + self._least_ns
 
-    def up(self, from_ns: Ints, keys: NDArray[np.uint64], counters: Ints) -> Ints:
-        """Return when packets leave the base station, the core, the way, the server (n, 4) [ns]."""
-        path = self._least_ns + self._extra_ns(self._up, keys, counters)
+    def up(self, from_ns: Ints, luck: Floats) -> Ints:
+        """Return when packets leave base station, backhaul, core and server (n, 4) [ns].
+
+        Args:
+            from_ns: When they have come to the base station (n,) [ns].
+            luck: Uniform in (0, 1), decides how long each takes (n,).
+        """
+        path = self._least_ns + self._extra_ns(luck)
         return _instants(from_ns, np.full_like(path, self._backhaul_ns), path, self._server_ns)
 
-    def down(self, from_ns: Ints, keys: NDArray[np.uint64], counters: Ints) -> Ints:
+    def down(self, from_ns: Ints, luck: Floats) -> Ints:
         """Return when packets leave server, core and backhaul, the last twice (n, 4) [ns]."""
-        path = self._least_ns + self._extra_ns(self._down, keys, counters)
+        path = self._least_ns + self._extra_ns(luck)
         return _instants(from_ns, path, np.full_like(path, self._backhaul_ns), 0)
 
-    def _extra_ns(self, draws: Draws, keys: NDArray[np.uint64], counters: Ints) -> Ints:
-        return (draws.exponential(keys, counters) * self._jitter_ns).astype(np.int64)
+    def _extra_ns(self, luck: Floats) -> Ints:
+        return (-np.log(luck) * self._jitter_ns).astype(np.int64)
 
 
 def _instants(from_ns: Ints, first_ns: Ints, second_ns: Ints, third_ns: int) -> Ints:

@@ -37,6 +37,8 @@ from network.ran.uplink import interference_mw
 from network.settings import NetworkSettings
 
 _NO_CELL = -1
+# The columns of a packet's luck.
+_PARTS = _AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN = range(4)
 
 
 class _Command(NamedTuple):
@@ -84,13 +86,14 @@ class Link(LinkModel):
         load = utilisation_of(settings, self.cell_names)
         self._down = Scheduler(settings, "D", cell_keys=keys, utilisation=load, seed=seed)
         self._up = Scheduler(settings, "U", cell_keys=keys, utilisation=load, seed=seed)
-        self._core = Core(settings.core, seed)
+        self._core = Core(settings.core)
         self._delays = HandoverDelays(settings.handover, seed)
         rules, handover = settings.scheduling, settings.handover
         self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
         self._grant_ns = round(rules.grant_delay_ms * NS_PER_MS)
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
         self._request_phase = Draws(seed, "scheduling request")
+        self._luck = Draws(seed, "packets")
         self._period_ns = handover.measurement_period_ms * NS_PER_MS
         self._next_measurement_ns = self._period_ns
         self._commands: deque[_Command] = deque()
@@ -183,6 +186,8 @@ class Link(LinkModel):
     # Packets
 
     def _start(self, flights: InFlight) -> None:
+        everyone = np.arange(len(flights))
+        self._draw(flights, everyone, [_AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN])
         up = np.flatnonzero(flights.sender != SERVER)
         sent = flights.sent_ns[up]
         offset = self._request_offset_ns[flights.sender[up]]
@@ -192,7 +197,7 @@ class Link(LinkModel):
         flights.deadline_ns[up] = sent + self._discard_ns
         down = np.flatnonzero(flights.sender == SERVER)
         flights.plan_ns[down] = self._core.down(
-            flights.sent_ns[down], flights.draw_key[down], flights.draw_counter[down]
+            flights.sent_ns[down], flights.luck[down, _WIRE_DOWN]
         )
 
     def _run(self, to_ns: int) -> None:
@@ -202,7 +207,7 @@ class Link(LinkModel):
             until = min(to_ns, self._next_measurement_ns)
             if self._commands:
                 until = min(until, self._commands[0].instant_ns)
-            self._carry(self._now_ns, until)
+            self._carry(until)
             self._now_ns = until
             self._execute_commands()
             if until == self._next_measurement_ns:
@@ -210,24 +215,26 @@ class Link(LinkModel):
                 self._next_measurement_ns += self._period_ns
                 self._execute_commands()
 
-    def _carry(self, from_ns: int, to_ns: int) -> None:
+    def _carry(self, to_ns: int) -> None:
         """Move packets through a span in which no station's radio state changes.
 
         What comes to a queue at `to_ns` itself belongs to the next span.
         """
-        self._admit(Leg.UP_WAIT, from_ns, to_ns)
+        self._admit(Leg.UP_WAIT, to_ns)
         self._land(Leg.UP_RADIO, to_ns)
         self._pass_server(to_ns)
         self._reach_base_station(to_ns)
-        self._admit(Leg.DOWN_WAIT, from_ns, to_ns)
+        self._admit(Leg.DOWN_WAIT, to_ns)
         self._land(Leg.DOWN_RADIO, to_ns)
 
-    def _admit(self, leg: Leg, from_ns: int, to_ns: int) -> None:
+    def _admit(self, leg: Leg, to_ns: int) -> None:
         """Queue packets whose wait ends in their cell; end those that waited too long."""
         flights = self._flights
         up = leg == Leg.UP_WAIT
         rows = np.flatnonzero(flights.leg == leg)
         rows = rows[flights.fate[rows] == Fate.IN_FLIGHT]
+        if not rows.size:
+            return
         station = (flights.sender if up else flights.receiver)[rows]
         ready = flights.plan_ns[rows, 1]
         blocked = (ready >= self._blocked_from_ns[station]) & (
@@ -245,13 +252,14 @@ class Link(LinkModel):
             given_up[late],
         )
         go = (begin < to_ns) & (begin <= deadline)
+        if not go.any():
+            return
         rows, station, begin = rows[go], station[go], begin[go]
         flights.plan_ns[rows, 2:] = begin[:, None]
         flights.book(rows, begin)
         serving = self._serving[station]
         scheduler = self._up if up else self._down
         plan, fate = scheduler.serve(
-            from_ns,
             to_ns,
             Arrivals(
                 serving,
@@ -261,8 +269,7 @@ class Link(LinkModel):
                 flights.size_bytes[rows],
                 (self._reported_up_db if up else self._reported_down_db)[station],
                 (self._up_sinr_db if up else self._down_sinr_db)[station],
-                flights.draw_key[rows],
-                flights.draw_counter[rows],
+                flights.luck[rows, _AIR_UP if up else _AIR_DOWN],
             ),
         )
         flights.leg[rows] = leg + 1
@@ -287,7 +294,7 @@ class Link(LinkModel):
         done = flights.due_ns[on]
         flights.book(on, done)
         flights.leg[on] = Leg.UP_WIRE
-        flights.plan_ns[on] = self._core.up(done, flights.draw_key[on], flights.draw_counter[on])
+        flights.plan_ns[on] = self._core.up(done, flights.luck[on, _WIRE_UP])
 
     def _pass_server(self, to_ns: int) -> None:
         """Deliver to the server, and send on what is for stations."""
@@ -304,16 +311,16 @@ class Link(LinkModel):
         flights.ended_ns[rows[ends]] = done[ends]
         self._send_down(flights, rows[~ends], done[~ends])
         if copies is not None and len(copies):
-            self._send_down(copies, np.arange(len(copies)), copies.due_ns)
+            everyone = np.arange(len(copies))
+            self._draw(copies, everyone, [_WIRE_DOWN, _AIR_DOWN])
+            self._send_down(copies, everyone, copies.due_ns)
             self._flights = joined([flights, copies])
 
     def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
         if not rows.size:
             return
         flights.leg[rows] = Leg.DOWN_WIRE
-        flights.plan_ns[rows] = self._core.down(
-            from_ns, flights.draw_key[rows], flights.draw_counter[rows]
-        )
+        flights.plan_ns[rows] = self._core.down(from_ns, flights.luck[rows, _WIRE_DOWN])
 
     def _reach_base_station(self, to_ns: int) -> None:
         rows = self._due(Leg.DOWN_WIRE, to_ns)
@@ -347,6 +354,15 @@ class Link(LinkModel):
             flights.plan_ns[rows] = _waiting(np.full(len(rows), self._now_ns))
             flights.plan_fate[rows] = Fate.IN_FLIGHT
             flights.draw_counter[rows] += flights.draw_counter[rows] % TRIES < TRIES - 1
+            self._draw(flights, rows, [_AIR_UP if radio == Leg.UP_RADIO else _AIR_DOWN])
+
+    def _draw(self, flights: InFlight, rows: Ints, parts: list[int]) -> None:
+        """Draw the luck of packets in some parts of their way."""
+        if rows.size:
+            counters = flights.draw_counter[rows, None] * len(_PARTS) + np.array(parts)
+            flights.luck[rows[:, None], parts] = self._luck.uniform(
+                flights.draw_key[rows, None], counters
+            )
 
     # Radio
 

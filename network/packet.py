@@ -135,6 +135,7 @@ class Packets:
         columns["stage_ns"] = np.zeros((0, len(Stage)), dtype=np.int64)
         if "plan_ns" in columns:
             columns["plan_ns"] = np.zeros((0, 4), dtype=np.int64)
+            columns["luck"] = np.zeros((0, 4))
         return cls(**columns)
 
 
@@ -177,6 +178,7 @@ class InFlight(Packets):
     deadline_ns: Ints  # of the discard timer
     draw_key: NDArray[np.uint64]
     draw_counter: Ints
+    luck: Floats  # (n, 4), uniform in (0, 1): up on the air and wire, down on the wire and air
     radius_m: Floats  # of an AREA packet; negative for others
     left_x_m: Floats  # where the sender was when it was detached, else NaN
     left_y_m: Floats

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from network import phy
 from network.arrays import Bools, Floats, Ints
-from network.draws import Draws
 from network.packet import NS_PER_MS, Fate
 from network.ran.background import Background
 from network.ran.cells import Timeline
@@ -36,8 +35,13 @@ class Arrivals(NamedTuple):
     size_bytes: Ints
     reported_sinr_db: Floats
     sinr_db: Floats
-    draw_key: NDArray[np.uint64]
-    draw_counter: Ints
+    luck: Floats  # uniform in (0, 1): decides the number of transmissions
+
+
+_NO_INTS, _NO_FLOATS = np.zeros(0, dtype=np.int64), np.zeros(0)
+_NOBODY = Arrivals(
+    _NO_INTS, _NO_INTS, _NO_INTS, _NO_INTS, _NO_INTS, _NO_FLOATS, _NO_FLOATS, _NO_FLOATS
+)
 
 
 class Scheduler:
@@ -89,7 +93,6 @@ class Scheduler:
             blocks_per_s=self.frame.blocks_per_s,
         )
         self._queues = Queues(len(cell_keys))
-        self._transmissions = Draws(seed, f"harq/{direction}")
         # Down, a slot is made ready while the one before it is on the air; up, the grant's delay
         # has done that.
         self._lead_ns = self.slot_ns if down else 0
@@ -101,6 +104,8 @@ class Scheduler:
         self._most = rules.harq_max_transmissions
         self._target_bler = rules.target_bler
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
+        # The background is queued when packets come, or when someone wants to know of it.
+        self._queued_until_ns = 0
         self._used = np.zeros(len(cell_keys), dtype=np.int64)
         self._measured_ns = 0
         self.utilisation = np.minimum(utilisation.values[0], 1.0)
@@ -113,6 +118,7 @@ class Scheduler:
 
     def measure(self, instant_ns: int) -> None:
         """Bring `utilisation` up to an instant: a mean that fades over 200 ms."""
+        self._slots(instant_ns, _NOBODY, _NOBODY.cell)
         block = int(self.frame.blocks_from(instant_ns))
         passed = block - int(self.frame.blocks_from(self._measured_ns))
         if passed <= 0:
@@ -125,24 +131,19 @@ class Scheduler:
         self._used = used
         self._measured_ns = instant_ns
 
-    def serve(self, from_ns: int, to_ns: int, packets: Arrivals) -> tuple[Ints, Ints]:
-        """Take in what arrives in [from, to), which has to follow the last such span.
+    def serve(self, to_ns: int, packets: Arrivals) -> tuple[Ints, Ints]:
+        """Take in all packets that arrive before an instant and after the last such instant.
 
         Returns:
             Instants (n, 4) [ns]: arrival, first slot, first transmission decoded, done; and the
             fate that this comes to, IN_FLIGHT for a packet that has got through.
         """
-        if not packets.cell.size:
-            self._slots(from_ns, to_ns, packets, packets.cell)
-            return np.zeros((0, 4), dtype=np.int64), packets.cell
         mcs = phy.mcs_for_sinr(packets.reported_sinr_db, target_bler=self._target_bler)
         bits = 8 * (packets.size_bytes + _HEADER_BYTES)
         work = phy.prbs_needed(bits, mcs)
         slots = -(-work // self._prbs_at_once)
         sent, through = self._attempts(packets, mcs, bits // slots, slots)
-        first, last, served = self._slots(
-            from_ns, to_ns, packets, work + (sent - 1) * -(-work // slots)
-        )
+        first, last, served = self._slots(to_ns, packets, work + (sent - 1) * -(-work // slots))
         last = np.maximum(last, self.frame.slots_later(first, slots - 1))
         begin_ns = np.maximum(first * self.slot_ns, packets.instant_ns)
         decoded_ns = (last + 1) * self.slot_ns + self._decoding_ns
@@ -161,7 +162,7 @@ class Scheduler:
         failed in all of the first m with the product of these. Of b blocks all have got through by
         then with (1 - product)^b, and one draw is enough to say when that was.
         """
-        u = self._transmissions.uniform(packets.draw_key, packets.draw_counter)
+        u = packets.luck
         sent = np.ones(len(u), dtype=np.int64)
         failed = np.ones(len(u))
         through = np.zeros(len(u), dtype=np.bool_)
@@ -176,11 +177,10 @@ class Scheduler:
                 sent[~through] += 1
         return sent, through
 
-    def _slots(
-        self, from_ns: int, to_ns: int, packets: Arrivals, work: Ints
-    ) -> tuple[Ints, Ints, Bools]:
+    def _slots(self, to_ns: int, packets: Arrivals, work: Ints) -> tuple[Ints, Ints, Bools]:
         """Queue packets among the background; return first and last slots, and who is served."""
-        cell, instant_ns, burst = self._background.take(from_ns, to_ns)
+        cell, instant_ns, burst = self._background.take(self._queued_until_ns, to_ns)
+        self._queued_until_ns = to_ns
         n, others = len(work), len(cell)
         cells = np.concatenate([packets.cell, cell])
         instants = np.concatenate([packets.instant_ns, instant_ns])

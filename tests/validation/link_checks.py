@@ -9,7 +9,7 @@ import numpy as np
 
 from network import phy
 from network.arrays import Floats
-from network.draws import key_of
+from network.draws import Draws, key_of
 from network.packet import Fate
 from network.ran.cells import Timeline
 from network.ran.handover import HandoverDelays, History
@@ -311,8 +311,7 @@ def _probes(instants_ns: Any, cells: int, *, reported_db: float, sinr_db: float)
         np.full(n, 10),
         np.full(n, reported_db),
         np.full(n, sinr_db),
-        np.arange(n).astype(np.uint64),
-        np.arange(n),
+        Draws(1, "validation").uniform(0, np.arange(n)),
     )
 
 
@@ -339,7 +338,7 @@ def queueing() -> Comparison:
     ours, expected = [], []
     for load in (0.3, 0.6, 0.8):
         probes = _probes(instants, cells, reported_db=30.0, sinr_db=40.0)
-        plan, _ = _scheduler(load, cells).serve(0, span_ms * MS, probes)
+        plan, _ = _scheduler(load, cells).serve(span_ms * MS, probes)
         # Less an empty cell's: one slot to make ready, half of one to the next, past the uplink's.
         idle_ms = (1.0 - load) * 0.5 * 1.7
         ours.append((plan[:, 1] - plan[:, 0]).mean() / MS - idle_ms)
@@ -361,7 +360,7 @@ def queueing() -> Comparison:
 def retransmissions() -> Comparison:
     n, reported_db, sinr_db = 20_000, 12.0, 6.4
     probes = _probes(np.arange(n) * MS, 1, reported_db=reported_db, sinr_db=sinr_db)
-    plan, fate = _scheduler(0.0, 1).serve(0, n * MS, probes)
+    plan, fate = _scheduler(0.0, 1).serve(n * MS, probes)
     sent = 1 + (plan[:, 3] - plan[:, 2]) // (5 * MS)
     mcs = int(phy.mcs_for_sinr(reported_db))
     rates = [float(BLER(mcs, sinr_db + 10.0 * np.log10(m), size_bits=8 * 50)) for m in range(1, 5)]

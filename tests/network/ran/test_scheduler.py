@@ -9,7 +9,7 @@ import pytest
 
 from network import phy
 from network.arrays import Ints
-from network.draws import key_of
+from network.draws import Draws, key_of
 from network.packet import Fate
 from network.ran.cells import Timeline
 from network.ran.scheduler import Arrivals, Scheduler
@@ -46,21 +46,20 @@ def arrivals(
         np.full(n, size),
         np.full(n, sinr_db),
         np.full(n, sinr_db),
-        np.arange(n).astype(np.uint64),
-        first + np.arange(n),
+        Draws(1, "test").uniform(0, first + np.arange(n)),
     )
 
 
 def test_first_transmission_in_the_slots_that_are_there() -> None:
     # Slots of DDDSU: 0 1 2 down, 3 special, 4 up. Down takes a slot to make ready.
     instants = np.array([0, 1, SLOT, 2 * SLOT, 2 * SLOT + 1, 3 * SLOT]) + 10 * SLOT
-    plan, fate = scheduler().serve(0, SECOND, arrivals(instants))
+    plan, fate = scheduler().serve(SECOND, arrivals(instants))
     assert (fate == Fate.IN_FLIGHT).all()
     assert (plan[:, 1] // SLOT - 10).tolist() == [1, 2, 2, 3, 5, 5]
     decoding = SLOT * 10 // 14
     assert (plan[:, 2] - plan[:, 1] == SLOT + decoding).all()
     assert (plan[:, 3] == plan[:, 2]).all()
-    plan, _ = scheduler("U").serve(0, SECOND, arrivals(instants, sinr_db=35.0, size=60))
+    plan, _ = scheduler("U").serve(SECOND, arrivals(instants, sinr_db=35.0, size=60))
     assert (plan[:, 1] // SLOT - 10).tolist() == [4] * 6
 
 
@@ -69,7 +68,7 @@ def test_a_station_sends_on_few_blocks_and_so_takes_more_slots() -> None:
     mcs = int(phy.mcs_for_sinr(10.0))
     slots = -(-int(phy.prbs_needed(8 * 1540, mcs)) // 12)
     assert slots > 3
-    plan, _ = up.serve(0, SECOND, arrivals(np.array([0]), size=1500, sinr_db=10.0))
+    plan, _ = up.serve(SECOND, arrivals(np.array([0]), size=1500, sinr_db=10.0))
     first = int(plan[0, 1])
     assert int(plan[0, 2]) - first == (slots - 1) * 5 * SLOT + SLOT + SLOT * 10 // 14
 
@@ -82,7 +81,7 @@ def test_retransmissions_follow_the_error_rate(offset_db: float) -> None:
     packets = arrivals(np.arange(n) * MS)._replace(
         reported_sinr_db=np.full(n, 12.0), sinr_db=np.full(n, sinr)
     )
-    plan, fate = scheduler().serve(0, n * MS, packets)
+    plan, fate = scheduler().serve(n * MS, packets)
     sent = 1 + (plan[:, 3] - plan[:, 2]) // (10 * SLOT)  # a round trip is two periods of 5 slots
     assert ((plan[:, 3] - plan[:, 2]) % (10 * SLOT) == 0).all()
     left = 1.0
@@ -94,7 +93,7 @@ def test_retransmissions_follow_the_error_rate(offset_db: float) -> None:
 
 def test_no_second_chance_with_one_transmission() -> None:
     packets = arrivals(np.arange(2000) * MS)._replace(sinr_db=np.full(2000, -20.0))
-    plan, fate = scheduler(scheduling={"harq_max_transmissions": 1}).serve(0, 2 * SECOND, packets)
+    plan, fate = scheduler(scheduling={"harq_max_transmissions": 1}).serve(2 * SECOND, packets)
     assert (fate == Fate.RADIO).all()
     assert (plan[:, 3] == plan[:, 2]).all()
 
@@ -109,7 +108,7 @@ def test_waiting_follows_pollaczek_khinchine(load: float) -> None:
         np.repeat(instants, cells), cell=np.tile(np.arange(cells), len(instants)),
         size=1, patience_ns=10 * SECOND,
     )  # fmt: skip
-    plan, _ = source.serve(0, span * SECOND, packets)
+    plan, _ = source.serve(span * SECOND, packets)
     wait_s = (plan[:, 1] - plan[:, 0]).mean() * 1e-9
     burst = 100e3 * 8.0 / (2.4063 * 144) + 0.5  # in blocks, rounded up
     per_s = (3 * 106 + 75) * 400.0
@@ -124,7 +123,7 @@ def test_utilisation_is_what_was_asked_for() -> None:
     nothing = arrivals(np.zeros(0, dtype=np.int64))
     seen = []
     for tick in range(1, 200):
-        source.serve((tick - 1) * 40 * MS, tick * 40 * MS, nothing)
+        source.serve(tick * 40 * MS, nothing)
         source.measure(tick * 40 * MS)
         seen.append(source.utilisation.mean())
     assert np.mean(seen[25:]) == pytest.approx(0.4, abs=0.01)
@@ -135,7 +134,7 @@ def test_utilisation_is_what_was_asked_for() -> None:
 def test_a_full_cell_is_fully_used() -> None:
     source = scheduler(cells=10, load=1.5)
     for tick in range(1, 100):
-        source.serve((tick - 1) * 40 * MS, tick * 40 * MS, arrivals(np.zeros(0, dtype=np.int64)))
+        source.serve(tick * 40 * MS, arrivals(np.zeros(0, dtype=np.int64)))
         source.measure(tick * 40 * MS)
     assert (source.utilisation > 0.97).all()
 
@@ -143,7 +142,7 @@ def test_a_full_cell_is_fully_used() -> None:
 def test_own_traffic_counts_as_load() -> None:
     source = scheduler()
     instants = np.arange(0, 4 * SECOND, 5 * MS)
-    source.serve(0, 4 * SECOND, arrivals(instants, size=20_000, sinr_db=15.0))
+    source.serve(4 * SECOND, arrivals(instants, size=20_000, sinr_db=15.0))
     source.measure(4 * SECOND)
     blocks = int(phy.prbs_needed(8 * 20_040, int(phy.mcs_for_sinr(15.0))))
     assert source.utilisation[0] == pytest.approx(blocks / (0.005 * 157_200), rel=0.1)
