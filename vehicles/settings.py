@@ -105,7 +105,9 @@ class V2xSettings(Settings):
     warning_radius_m: float = Field(
         500.0, gt=0, description="How far from a braking vehicle the edge server warns."
     )
-    step_s: float = Field(0.02, gt=0, le=1, description="How often on-board units look.")
+    step_s: float = Field(
+        0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."
+    )
 
 
 class TwinsSettings(Settings):
