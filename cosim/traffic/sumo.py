@@ -356,7 +356,13 @@ def _no_acceleration(_user_id: str) -> float:
 
 
 def _start_libsumo(arguments: list[str], run_dir: Path) -> Any:
-    import libsumo
+    try:
+        import libsumo
+    except ImportError as error:
+        raise BadInput(
+            f"libsumo can't be loaded ({error}); on Debian, install libatomic1 libexpat1 libgl1 "
+            "libx11-6 libxext6 libxrender1"
+        ) from error
 
     if libsumo.simulation.isLoaded():
         # A second start would silently replace the first simulation.
