@@ -264,9 +264,8 @@ class LinkModel(ABC):
         self._check_positions(positions)
         self._positions = positions
         self._run(to_ns)
-        delivered = self._flights.take(self._flights.fate == Fate.DELIVERED).receptions()
-        self._retire()
-        return delivered
+        ended = self._retire()
+        return ended.take(ended.fate == Fate.DELIVERED).receptions()
 
     def finished(self) -> Packets:
         """Return the packets whose fate became known since the last call."""
@@ -279,7 +278,7 @@ class LinkModel(ABC):
         flights = self._flights.take(np.arange(len(self._flights)))
         rows = np.arange(len(flights))
         flights.end(rows, Fate.IN_FLIGHT, np.maximum(self._now_ns, flights.sent_ns))
-        return as_packets(flights)
+        return as_packets(flights, rows)
 
     @abstractmethod
     def handovers(self) -> Handovers:
@@ -306,12 +305,14 @@ class LinkModel(ABC):
         self._last_sent_ns = np.pad(self._last_sent_ns, more, constant_values=-1)
         self._sent_at_once = np.pad(self._sent_at_once, more)
 
-    def _retire(self) -> None:
-        """Move packets that have ended out of those in flight."""
-        ended = self._flights.fate != Fate.IN_FLIGHT
-        if ended.any():
-            self._finished.append(as_packets(self._flights.take(ended)))
-            self._flights = self._flights.take(~ended)
+    def _retire(self) -> Packets:
+        """Move packets that have ended out of those in flight, and return them."""
+        over = self._flights.fate != Fate.IN_FLIGHT
+        ended = as_packets(self._flights, over)
+        if len(ended):
+            self._finished.append(ended)
+            self._flights = self._flights.take(~over)
+        return ended
 
     def _relay(self, rows: Ints, relayed_ns: Ints) -> InFlight:
         """Return the copies of AREA packets for the stations around their senders.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Floats, Ints
+from network.arrays import Bools, Floats, Ints
 
 SERVER = -1
 """Stands for the server where a station number is asked for."""
@@ -114,7 +114,7 @@ class Packets:
     def __len__(self) -> int:
         return len(self.packet_id)
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Self:
+    def take(self, rows: Ints | Bools) -> Self:
         """Return a copy of some rows, given by number or by mask."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
@@ -224,6 +224,6 @@ def joined(tables: list[Table]) -> Table:
     )
 
 
-def as_packets(flights: InFlight) -> Packets:
-    """Return the lasting columns of packets in flight."""
-    return Packets(**{f.name: getattr(flights, f.name) for f in fields(Packets)})
+def as_packets(flights: InFlight, rows: Ints | Bools) -> Packets:
+    """Return the lasting columns of some packets in flight."""
+    return Packets(**{f.name: getattr(flights, f.name)[rows] for f in fields(Packets)})
