@@ -47,6 +47,7 @@ class LinkSide:
         self._changes = -1
         self._ids: dict[int, str] = {}
         self._names: dict[int, str] = {SERVER: "server"}
+        self._name_of_key: dict[int, str] = {key_of("server"): "server"}
         self.stations: Ints = np.zeros(0, dtype=np.int64)
         self.station_keys = np.zeros(0, dtype=np.uint64)
         self._payloads: dict[int, Any] = {}
@@ -191,6 +192,7 @@ class LinkSide:
             )
             self._ids[slot] = user_id
             self._names[slot] = user_id
+            self._name_of_key[key_of(user_id)] = user_id
         self.stations = np.array(sorted(self._ids), dtype=np.int64)
         self.station_keys = np.array(
             [key_of(self._ids[slot]) for slot in self.stations.tolist()], dtype=np.uint64
@@ -226,7 +228,8 @@ class LinkSide:
             "parent_id": packets.parent_id,
             "kind": [MessageKind(kind).name.lower() for kind in packets.kind.tolist()],
             "reference": packets.reference,
-            "sender": [self._names[slot] for slot in packets.sender.tolist()],
+            # By key: a packet may end when its sender is gone and the slot another's.
+            "sender": [self._name_of_key[key] for key in packets.sender_key.tolist()],
             "receiver": [self._names.get(slot, "area") for slot in packets.receiver.tolist()],
             "size_bytes": packets.size_bytes,
             "sent_ns": packets.sent_ns,
