@@ -9,11 +9,19 @@ import numpy as np
 from network.arrays import Bools, Floats
 from vehicles.driving.base import Bodies, EgoState, RoadAhead
 
+# How far ahead a vehicle beside its path still is where it is now.
+_NEAR_M = 30.0
+# Shallower angles than this are somebody drifting along, not crossing.
+_CROSSING_SIN = 0.35
+# Between the one that passes a place and the other.
+_CROSSING_MARGIN_S = 0.7
+_SLOWER_IS_STANDING_MPS = 0.2
+
 
 class Leader(NamedTuple):
     """The nearest road user in the way ahead."""
 
-    index: int
+    row: int
     gap_m: float
     speed_mps: float
 
@@ -30,8 +38,9 @@ def find_leader(
 ) -> Leader | None:
     """The nearest road user whose body reaches into the strip that the vehicle sweeps ahead.
 
-    The strip follows the path and is as wide as the vehicle plus `margin_m` on either side, around
-    where on the path the vehicle is now. The leader's speed is the part along the path.
+    The strip follows the path and is as wide as the vehicle plus `margin_m` on either side; near a
+    vehicle that is beside its path it reaches from the one to the other. The leader's speed is the
+    part along the path.
     """
     if len(others.x_m) == 0:
         return None
@@ -41,20 +50,82 @@ def find_leader(
     cos, sin = np.abs(np.cos(turned)), np.abs(np.sin(turned))
     half_along = 0.5 * (cos * others.length_m + sin * others.width_m)
     half_across = 0.5 * (sin * others.length_m + cos * others.width_m)
-    ego_left = float(road.along(np.array([ego.x_m]), np.array([ego.y_m]))[1][0])
-    # Where it is now counts near it, the path itself further on.
-    offset = np.where(s - road.ego_s_m < 30.0, ego_left, 0.0)
-    in_strip = np.abs(left - offset) < 0.5 * ego.width_m + half_across + margin_m
+    # Near it, from where it is now to where the path is; further on, the path itself.
+    beside = np.where(s - road.ego_s_m < _NEAR_M, road.ego_left_m, 0.0)
+    miss = np.maximum(left - np.maximum(beside, 0.0), np.minimum(beside, 0.0) - left)
+    in_strip = miss < 0.5 * ego.width_m + half_across + margin_m
     gap = s - half_along - (road.ego_s_m + 0.5 * ego.length_m)
     ahead = in_strip & (s > road.ego_s_m) & (s < road.path_s_m[-1])
     if not ahead.any():
         return None
     index = int(np.argmin(np.where(ahead, gap, np.inf)))
     return Leader(
-        index=index,
+        row=index,
         gap_m=float(gap[index]),
         speed_mps=float(others.speed_mps[index] * np.cos(turned[index])),
     )
+
+
+def find_crossing(road: RoadAhead, ego: EgoState, others: Bodies) -> Leader | None:
+    """The nearest place where somebody who crosses the path would be in the vehicle's way.
+
+    Everyone is taken to go straight on at constant speed. Who crosses counts if it will be on the
+    path while the vehicle would be there, gathering speed or not, and if it can't be expected to
+    wait: where the path has to give way to those who cross, who is near enough that it would stop
+    only by braking at more than 2 m/s2, or on foot arrives within 3 s; elsewhere, who would have
+    to brake at more than 4 m/s2, or on foot arrives within 0.8 s.
+
+    Returns:
+        A leader that stands at the near side of the place; None if there is none.
+    """
+    if len(others.x_m) == 0 or len(road.path_s_m) < 2:
+        return None
+    ahead = slice(max(int(np.searchsorted(road.path_s_m, road.ego_s_m, side="right")) - 1, 0), None)
+    start = road.path_xy_m[ahead][:-1]
+    leg = np.diff(road.path_xy_m[ahead], axis=0)
+    leg_s = np.diff(road.path_s_m[ahead])
+    unit = leg / leg_s[:, None]
+    ray = np.stack([np.cos(others.heading_rad), np.sin(others.heading_rad)], axis=-1)
+    to_x = start[None, :, 0] - others.x_m[:, None]
+    to_y = start[None, :, 1] - others.y_m[:, None]
+    # Where each body's ray meets each leg: position + d ray = start + p unit.
+    sin = ray[:, :1] * unit[None, :, 1] - ray[:, 1:] * unit[None, :, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d = (to_x * unit[None, :, 1] - to_y * unit[None, :, 0]) / sin
+        p = (to_x * ray[:, 1:] - to_y * ray[:, :1]) / sin
+        meets = (np.abs(sin) > _CROSSING_SIN) & (p >= 0.0) & (p <= leg_s) & (d > 0.0)
+    body, place = np.nonzero(meets & (others.speed_mps[:, None] > _SLOWER_IS_STANDING_MPS))
+    if body.size == 0:
+        return None
+    speed = others.speed_mps[body]
+    across = np.abs(sin[body, place])
+    s = road.path_s_m[ahead][place] + p[body, place]
+    cos = np.sqrt(1.0 - across**2)
+
+    # On each one's own way, how far before and behind the place the other's body reaches.
+    theirs_m = 0.5 * (others.length_m[body] + (ego.width_m + others.width_m[body] * cos) / across)
+    own_m = 0.5 * (others.width_m[body] + others.length_m[body] * cos) / across
+    enter_m = np.maximum(d[body, place] - theirs_m, 0.0)
+    enter_s = enter_m / speed
+    leave_s = (d[body, place] + theirs_m) / speed
+    gap_m = s - own_m - road.ego_s_m - 0.5 * ego.length_m
+    through_m = s + own_m - road.ego_s_m + 0.5 * ego.length_m
+    overlap = (_soonest_s(ego.speed_mps, gap_m) < leave_s + _CROSSING_MARGIN_S) & (
+        enter_s < through_m / max(ego.speed_mps, 1.0) + _CROSSING_MARGIN_S
+    )
+
+    first = ((s[:, None] >= road.yield_s_m[:, 0]) & (s[:, None] <= road.yield_s_m[:, 1])).any(1)
+    on_foot = others.length_m[body] < 1.0
+    wont_wait = np.where(
+        on_foot,
+        enter_s < np.where(first, 3.0, 0.8),
+        speed**2 > 2.0 * np.where(first, 2.0, 4.0) * enter_m,
+    )
+    counts = overlap & wont_wait & (gap_m > 0.0)
+    if not counts.any():
+        return None
+    nearest = int(np.argmin(np.where(counts, gap_m, np.inf)))
+    return Leader(int(body[nearest]), float(gap_m[nearest]), 0.0)
 
 
 def overlapping(ego: EgoState, others: Bodies) -> Bools:
@@ -78,6 +149,13 @@ def overlapping(ego: EgoState, others: Bodies) -> Bools:
         )
 
     return ~(apart(ego.heading_rad, ego_half, half) | apart(others.heading_rad, half, ego_half))
+
+
+def _soonest_s(speed_mps: float, distance_m: Floats) -> Floats:
+    """Time to cover a distance when gathering speed as a car does in town [s]."""
+    gather_mps2 = 2.0
+    way = np.maximum(distance_m, 0.0)
+    return np.asarray((np.sqrt(speed_mps**2 + 2.0 * gather_mps2 * way) - speed_mps) / gather_mps2)
 
 
 def _direction_at(road: RoadAhead, s_m: Floats) -> Floats:

@@ -15,7 +15,7 @@ from cosim.sides.vehicles import EmbeddedVehicles
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
-from vehicles.driving.base import Bodies, EgoState, RoadAhead, Seen, Situation
+from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
 from vehicles.guidance import steering_rad
 from vehicles.sensing import sense
@@ -109,7 +109,7 @@ class Driving:
         )
         choice = self._drivers[name].decide(situation)
         steering = steering_rad(
-            road.path_xy_m,
+            choice.line_xy_m,
             ego.x_m,
             ego.y_m,
             ego.heading_rad,
@@ -118,7 +118,7 @@ class Driving:
         )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
         others = self._around(slot, ego, now_ns)
-        self._record(name, user_id, now_ns, ego, road, choice, others)
+        self._record(name, user_id, now_ns, ego, choice, others)
 
     def _around(self, ego_slot: int, ego: EgoState, now_ns: int) -> tuple[list[str], Bodies]:
         """Everyone near, seen or not: the truth that criticality is judged by."""
@@ -145,12 +145,11 @@ class Driving:
         user_id: str,
         now_ns: int,
         ego: EgoState,
-        road: RoadAhead,
         choice: Choice,
         others: tuple[list[str], Bodies],
     ) -> None:
         ids, bodies = others
-        leader = find_leader(road, ego, bodies)
+        leader = find_leader(choice.road, ego, bodies)
         proposal = choice.proposal
         self._decisions.append(
             {

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from traci.constants import VAR_ACCELERATION, VAR_ANGLE, VAR_POSITION3D, VAR_SPEED
+from traci.constants import (
+    REMOVE_ARRIVED,
+    VAR_ACCELERATION,
+    VAR_ANGLE,
+    VAR_POSITION3D,
+    VAR_SPEED,
+)
 
 from cosim.clock import to_ns, to_s
 from cosim.federate import BadInput, SideDied
@@ -148,7 +154,7 @@ class SumoTraffic:
 
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
-        self._api.vehicle.remove(user_id)
+        self._api.vehicle.remove(user_id, REMOVE_ARRIVED)
         self._driven.pop(user_id)
 
     def abort(self) -> None:
@@ -211,6 +217,8 @@ class SumoTraffic:
 
     def _place_driven(self, to_ns: int) -> None:
         """Tell SUMO where the driven vehicles will be at `to_ns`, front bumper first."""
+        for user_id in [user_id for user_id in self._driven if self._is_at_its_end(user_id)]:
+            self.remove(user_id)
         if not self._driven:
             return
         slots = np.array([self.users.slot_of(user_id) for user_id in self._driven])
@@ -227,7 +235,16 @@ class SumoTraffic:
                 user_id, "", -1, float(x), float(y), float(angle), 1, matchThreshold=100.0
             )
 
+    def _is_at_its_end(self, user_id: str) -> bool:
+        """Whether the front bumper is where the route ends: only there is no line to stop at."""
+        road = self.road_ahead(user_id)
+        if road is None or np.isfinite(road.stop_s_m):
+            return False
+        front_m = 0.5 * float(self.users.length_m[self.users.slot_of(user_id)])
+        return road.ego_s_m + front_m >= road.path_s_m[-1]
+
     def _read(self, now_ns: int = 0) -> None:
+        assert self._road is not None
         self._now_ns = now_ns
         self.taken_over = []
         self.departed = []
@@ -241,6 +258,7 @@ class SumoTraffic:
         ]:
             self.departed.append((user_id, self.users.leave(user_id)))
             self._driven.pop(user_id, None)
+            self._road.forget(user_id)
         self._enter(vehicles, vehicle_ids)
         self._enter(persons, person_ids)
         moved = [user_id for user_id in vehicle_ids if user_id not in self._driven]
@@ -248,7 +266,6 @@ class SumoTraffic:
         self._fill(moved, rows(vehicles, moved), now_ns)
         self._fill(person_ids, rows(persons, person_ids), now_ns)
         self._take_over(vehicles, vehicle_ids, now_ns)
-        assert self._road is not None
         self._roads = {user_id: self._road.ahead(user_id) for user_id in self._driven}
 
     def _enter(self, domain: Any, ids: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from vehicles.criticality import find_leader
+from vehicles.criticality import find_crossing, find_leader
 from vehicles.driving.base import Proposal, RoadAhead, Situation
 from vehicles.guidance import curve_speed_mps
 
@@ -19,6 +19,8 @@ _LINE_GAP_M = 1.0
 # How harsh a stop at a yellow light may be before it is better to go on.
 _YELLOW_MPS2 = 3.0
 _LATERAL_MARGIN_M = 0.2
+_STOP_TIME_GAP_S = 0.5
+_STOP_RESERVE = 1.2
 
 
 class Acc:
@@ -37,6 +39,8 @@ class Acc:
     def __init__(self, desired_speed_mps: float | None, time_gap_s: float) -> None:
         self._desired_speed_mps = desired_speed_mps or math.inf
         self._time_gap_s = time_gap_s
+        # The yellow light that is being run, by the distance left to its line; else None.
+        self._running_m: float | None = None
 
     def decide(self, situation: Situation) -> Proposal:
         """Follow, or cruise if nothing is in the way."""
@@ -48,18 +52,25 @@ class Acc:
         leader = find_leader(road, ego, seen.bodies, margin_m=_LATERAL_MARGIN_M)
         if leader is not None:
             follow = free - self._interaction(
-                ego.speed_mps, leader.speed_mps, leader.gap_m - _STANDSTILL_GAP_M, self._time_gap_s
+                ego.speed_mps,
+                max(leader.speed_mps, 0.0),
+                leader.gap_m - _STANDSTILL_GAP_M,
+                self._time_gap_s,
             )
             if follow < best.acceleration_mps2:
-                slot = int(seen.slots[leader.index])
+                slot = int(seen.slots[leader.row])
                 best = Proposal(follow, "follow", sensed_slots=(slot,))
 
+        crossing = find_crossing(road, ego, seen.bodies)
+        if crossing is not None:
+            wait = self._stop(ego.speed_mps, free, crossing.gap_m - _LINE_GAP_M)
+            if wait < best.acceleration_mps2:
+                slot = int(seen.slots[crossing.row])
+                best = Proposal(wait, "give way", sensed_slots=(slot,))
+
         to_line_m = road.stop_s_m - (road.ego_s_m + 0.5 * ego.length_m)
-        harsh_mps2 = ego.speed_mps**2 / (2.0 * max(to_line_m, 0.1))
-        if to_line_m > -_LINE_GAP_M and not (
-            road.stop_if_comfortable and harsh_mps2 > _YELLOW_MPS2
-        ):
-            stop = free - self._interaction(ego.speed_mps, 0.0, to_line_m - _LINE_GAP_M, 0.5)
+        if to_line_m > -_LINE_GAP_M and not self._runs(road, ego.speed_mps, to_line_m):
+            stop = self._stop(ego.speed_mps, free, to_line_m - _LINE_GAP_M)
             if stop < best.acceleration_mps2:
                 best = Proposal(stop, "stop line")
 
@@ -67,6 +78,16 @@ class Acc:
         if best.acceleration_mps2 < floor:
             best = Proposal(floor, best.reason, best.sensed_slots)
         return best
+
+    def _runs(self, road: RoadAhead, speed_mps: float, to_line_m: float) -> bool:
+        """Whether the line ahead is crossed all the same: decided once, when it turns yellow."""
+        known = self._running_m is not None and to_line_m < self._running_m + 1.0
+        harsh_mps2 = speed_mps**2 / (2.0 * max(to_line_m, 0.1))
+        if known or (road.stop_if_comfortable and harsh_mps2 > _YELLOW_MPS2):
+            self._running_m = to_line_m
+            return True
+        self._running_m = None
+        return False
 
     def _free(self, speed_mps: float, wanted_mps: float) -> float:
         if wanted_mps < 0.1:
@@ -76,6 +97,12 @@ class Acc:
             return _ACCELERATION_MPS2 * (1.0 - ratio**4)
         # Above the wanted speed the model is meant for IDM would brake ever harder: don't.
         return max(-_COMFORT_MPS2, 2.0 * (wanted_mps - speed_mps))
+
+    def _stop(self, speed_mps: float, free_mps2: float, room_m: float) -> float:
+        """Acceleration with which to come to rest after `room_m`, little harder than it takes."""
+        wanted = free_mps2 - self._interaction(speed_mps, 0.0, room_m, _STOP_TIME_GAP_S)
+        needed = speed_mps**2 / (2.0 * max(room_m, 0.1))
+        return max(wanted, -_STOP_RESERVE * needed - 0.1)
 
     def _interaction(
         self, speed_mps: float, leader_mps: float, room_m: float, time_gap_s: float

@@ -31,6 +31,8 @@ class Aeb:
         if leader is None:
             self._braking = False
             return None
+        # Who comes towards the car mostly clears the way in time: stopping short is what helps.
+        leader = leader._replace(speed_mps=max(leader.speed_mps, 0.0))
         closing = ego.speed_mps - leader.speed_mps
         if closing <= 0.0:
             self._braking = False
@@ -41,7 +43,7 @@ class Aeb:
             self._braking = True
         if not self._braking:
             return None
-        slot = int(situation.seen.slots[leader.index])
+        slot = int(situation.seen.slots[leader.row])
         return Proposal(-_FULL_BRAKING_MPS2, "emergency", sensed_slots=(slot,))
 
 

@@ -41,7 +41,10 @@ class RoadAhead:
         stop_s_m: arc length of the next line that may not be crossed now (a red light, somebody
             with priority, the end of the lane); infinite if there is none.
         stop_if_comfortable: the line may still be crossed when stopping would be harsh (yellow).
+        yield_s_m: stretches of the path, from and to, where those who cross go first, shape (k, 2).
+        change: the road in the neighbouring lane, if the route needs a change to it.
         ego_s_m: arc length of the vehicle's centre [m].
+        ego_left_m: how far left of the path the vehicle's centre is [m].
     """
 
     path_xy_m: Floats
@@ -49,12 +52,16 @@ class RoadAhead:
     speed_limit_mps: Floats
     stop_s_m: float
     stop_if_comfortable: bool
-    ego_s_m: float
+    yield_s_m: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    change: RoadAhead | None = None
+    ego_s_m: float = 0.0
+    ego_left_m: float = 0.0
 
     def seen_from(self, x_m: float, y_m: float) -> RoadAhead:
         """The same road for a vehicle whose centre is at (x_m, y_m) [m]."""
-        ego_s = self.along(np.array([x_m]), np.array([y_m]))[0]
-        return replace(self, ego_s_m=float(ego_s[0]))
+        s, left = self.along(np.array([x_m]), np.array([y_m]))
+        change = self.change.seen_from(x_m, y_m) if self.change else None
+        return replace(self, change=change, ego_s_m=float(s[0]), ego_left_m=float(left[0]))
 
     def along(self, x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
         """Arc length [m] and distance to the left of the path [m] of points, each shape (k,)."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
+from network.arrays import Floats
 from vehicles.driving.acc import Acc
 from vehicles.driving.aeb import Aeb
-from vehicles.driving.base import DrivingFunction, Proposal, Situation
+from vehicles.driving.base import DrivingFunction, Proposal, RoadAhead, Situation
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.lane_change import LaneChange
 from vehicles.settings import DrivenSettings
 
 
 class Choice(NamedTuple):
-    """The proposal that won, and whose it was."""
+    """The proposal that won, whose it was, the road it is for and the line to steer along."""
 
     function: str
     proposal: Proposal
+    road: RoadAhead
+    line_xy_m: Floats
 
 
 class Driver:
@@ -29,19 +34,23 @@ class Driver:
             Aeb(),
             *(_function(name, settings) for name in settings.drives),
         ]
+        self._lane_change = LaneChange()
 
     def decide(self, situation: Situation) -> Choice:
         """What the vehicle does now; at a tie the function named first."""
-        choices = [
-            Choice(function.name, proposal)
+        road, line = self._lane_change.follow(situation)
+        situation = replace(situation, road=road)
+        proposals = [
+            (function.name, proposal)
             for function in self._functions
             if (proposal := function.decide(situation)) is not None
         ]
-        return min(
-            choices,
-            key=lambda choice: choice.proposal.acceleration_mps2,
-            default=Choice("none", Proposal(0.0, "nothing to say")),
+        name, proposal = min(
+            proposals,
+            key=lambda named: named[1].acceleration_mps2,
+            default=("none", Proposal(0.0, "nothing to say")),
         )
+        return Choice(name, proposal, road, line)
 
 
 def _function(name: str, settings: DrivenSettings) -> DrivingFunction:
