@@ -124,6 +124,24 @@ def compare(
         _out.print(f"drawn       {plot}", markup=False, highlight=False, soft_wrap=True)
 
 
+@app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    out: Annotated[Path | None, typer.Option(help="Where to; RUN/plots if not given.")] = None,
+    vehicle: Annotated[
+        str | None, typer.Option(help="The driven vehicle to show; the first if not given.")
+    ] = None,
+) -> None:
+    """Draw a run: coverage, the drive, distributions, latency by stage; PNGs and one page."""
+    from cosim.plots import plot_run
+
+    drawn = plot_run(run, out or run / "plots", vehicle)
+    for note in drawn.notes:
+        _err.print(f"cosim: {note}", markup=False)
+    for file in drawn.files:
+        _out.print(f"drawn       {file}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _fresh_folder(name: str) -> Path:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     folder = Path("runs") / f"{name}-{stamp}"

@@ -1,4 +1,4 @@
-"""Pictures of runs."""
+"""Runs of one scenario, over each other."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cosim.plots.style import COLOURS
 from cosim.recording import read_manifest, read_table
 
-# Okabe and Ito's colours, told apart by everyone.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Around the first event of a scenario, what happens can be seen.
 _BEFORE_S, _AFTER_S = 4.0, 10.0
 
@@ -29,7 +28,7 @@ def plot_comparison(run_dirs: Sequence[Path], png: Path) -> None:
     scenario = read_manifest(run_dirs[0])["scenario"]
     vehicle = scenario["vehicles"]["driven"][0]["id"]
     first_s = scenario["events"][0]["at_s"] if scenario["events"] else 0.0
-    for colour, run_dir in zip(_COLOURS, run_dirs, strict=False):
+    for colour, run_dir in zip(COLOURS, run_dirs, strict=False):
         _draw_run(axes, run_dir, vehicle, colour, first_s)
     speed, acceleration, latency = axes
     speed.set_ylabel(f"speed of {vehicle} [m/s]")

@@ -1,0 +1,351 @@
+"""The coverage of a run's network: RSRP, SINR and serving cell over the area of its net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+import sumolib
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+
+from cosim.clock import to_ns
+from cosim.plots.recorded import Recorded
+from cosim.plots.style import COLOURS, HALO, WIDTH_IN, caption, new_figure, title
+from cosim.scenario import Scenario
+from cosim.traffic.files import read_configuration
+from cosim.traffic.net import net_bounds_m, read_buildings
+from network.arrays import Floats, Ints
+from network.phy import prb_count
+from network.radio.channel import Channel
+from network.radio.obstacles import Buildings
+from network.ran.cells import (
+    Bounds,
+    Timeline,
+    cell_names,
+    cells_of,
+    powers_dbm,
+    sites_of,
+    utilisation_of,
+)
+from network.ran.signals import Signals
+from network.ran.uplink import interference_mw
+from network.settings import SiteSettings
+
+NO_CELL = -1
+_STATION_HEIGHT_M = 1.5
+# How much is worked out: a second or two.
+_MOST_NODES, _LEAST_NODES, _MOST_LINKS = 60_000, 5_000, 6_000_000
+_NODES_AT_ONCE = 4096
+_MARGIN = 0.06
+# A road alone has no width; beside it one sees where the cells point.
+_MOST_ASPECT = 4.5
+_BESIDE_EACH_OTHER_BELOW = 2.0
+
+_RSRP_STEPS_DBM = np.arange(-120.0, -49.0, 10.0)
+_SINR_STEPS_DB = np.arange(-10.0, 31.0, 5.0)
+
+
+class Coverage(NamedTuple):
+    """What a station would receive at the nodes of a grid; rows go along y, columns along x."""
+
+    sites: tuple[SiteSettings, ...]
+    cells: tuple[str, ...]
+    x_m: Floats
+    y_m: Floats
+    rsrp_dbm: Floats
+    """Of the strongest cell (rows, columns) [dBm]."""
+    sinr_db: Floats
+    """Downlink, served by it; NaN where it is too weak to be selected (rows, columns) [dB]."""
+    uplink_sinr_db: Floats
+    """The same, uplink."""
+    serving: Ints
+    """The strongest cell's number, `NO_CELL` where it is too weak (rows, columns)."""
+
+
+class Ground(NamedTuple):
+    """What a scenario's area looks like from above [m]."""
+
+    bounds_m: Bounds
+    roads: list[list[tuple[float, float]]]
+    buildings: list[shapely.Polygon]
+
+
+def read_ground(scenario: Scenario) -> Ground:
+    """Read the net and the buildings that a scenario names.
+
+    Raises:
+        BadInput: A file is gone or can't be read.
+    """
+    traffic = scenario.traffic
+    if traffic.sumocfg is not None:
+        configuration = read_configuration(traffic.sumocfg)
+        net, additional = configuration.net, configuration.additional
+    else:
+        assert traffic.net is not None
+        net, additional = traffic.net, list(traffic.additional)
+    bounds = net_bounds_m(net)
+    return Ground(bounds, _roads(net), read_buildings(additional))
+
+
+def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
+    """Work out the coverage with the channel that the scenario's link has.
+
+    Every cell is as loaded as its background is on average over the run.
+
+    Args:
+        scenario: Its network has cells.
+        ground: The area.
+    """
+    network = scenario.network
+    sites = sites_of(network, ground.bounds_m)
+    names = cell_names(sites)
+    power_dbm = powers_dbm(sites)
+    channel = Channel(
+        cells_of(sites),
+        scenario=network.radio.scenario,
+        carrier_ghz=network.radio.carrier_ghz,
+        seed=scenario.seed,
+        sight=Buildings(ground.buildings) if ground.buildings else None,
+    )
+    prbs = prb_count(network.radio.bandwidth_mhz, network.radio.subcarrier_spacing_khz)
+    interference = interference_mw(channel, power_dbm, network, ground.bounds_m)
+    load = _mean(utilisation_of(network, names), to_ns(scenario.duration_s))
+
+    x, y = _nodes(_frame(ground.bounds_m), len(names))
+    all_x, all_y = (axis.ravel() for axis in np.meshgrid(x, y))
+    parts = []
+    for begin in range(0, all_x.size, _NODES_AT_ONCE):
+        here = slice(begin, begin + _NODES_AT_ONCE)
+        stations = np.arange(all_x[here].size)
+        signals = Signals(
+            stations.size,
+            network,
+            channel,
+            power_dbm,
+            prbs=prbs,
+            uplink_interference_mw=interference,
+        )
+        height = np.full(stations.size, _STATION_HEIGHT_M)
+        signals.begin(stations, all_x[here], all_y[here], height)
+        best = np.argmax(signals.rsrp_dbm, axis=1)
+        sinr = signals.sinr_db(stations, best, load, load)
+        parts.append((signals.rsrp_dbm[stations, best], *sinr, best))
+    rsrp, down, up, best = (
+        np.concatenate(part).reshape(len(y), len(x)) for part in zip(*parts, strict=True)
+    )
+    served = rsrp >= network.handover.min_rsrp_dbm
+    return Coverage(
+        sites,
+        names,
+        x,
+        y,
+        rsrp,
+        np.where(served, down, np.nan),
+        np.where(served, up, np.nan),
+        np.where(served, best, NO_CELL),
+    )
+
+
+def cell_colours(coverage: Coverage) -> dict[str, str]:
+    """A colour for each cell, so that cells beside each other differ where that can be done.
+
+    Cells choose in the order of their area, each what borders it least so far.
+    """
+    cells = len(coverage.cells)
+    border = np.zeros((cells, cells), dtype=np.int64)
+    serving = coverage.serving
+    for one, other in ((serving[:, 1:], serving[:, :-1]), (serving[1:], serving[:-1])):
+        apart = (one != other) & (one != NO_CELL) & (other != NO_CELL)
+        np.add.at(border, (one[apart], other[apart]), 1)
+    border += border.T
+    area = np.bincount(serving[serving != NO_CELL], minlength=cells)
+    chosen = np.full(cells, -1)
+    for cell in np.argsort(-area, kind="stable"):
+        beside = [border[cell, chosen == colour].sum() for colour in range(len(COLOURS))]
+        # Where several would do, take turns, so that not all cells are of one colour.
+        used = [(chosen == colour).sum() for colour in range(len(COLOURS))]
+        chosen[cell] = min(range(len(COLOURS)), key=lambda c: (beside[c], used[c]))
+    return {name: COLOURS[chosen[cell]] for cell, name in enumerate(coverage.cells)}
+
+
+def draw_coverage(
+    run: Recorded, ground: Ground, coverage: Coverage, vehicle_ids: Sequence[str]
+) -> Figure:
+    """Draw the maps of RSRP, SINR down and up, and serving cell.
+
+    Args:
+        run: The run.
+        ground: The area.
+        coverage: What is received there.
+        vehicle_ids: Ids of the road users whose way is drawn over the cells.
+    """
+    x, y = coverage.x_m, coverage.y_m
+    aspect = (x[-1] - x[0]) / (y[-1] - y[0])
+    columns = 2 if aspect < _BESIDE_EACH_OTHER_BELOW else 1
+    rows = 4 // columns
+    map_height_in = (WIDTH_IN / columns - 1.3) / aspect + 0.45
+    figure = new_figure(rows * map_height_in + 1.0)
+    maps: list[Axes] = list(figure.subplots(rows, columns, sharex=True, sharey=True).ravel())
+    least_dbm = run.scenario.network.handover.min_rsrp_dbm
+    scales = (
+        (coverage.rsrp_dbm, _RSRP_STEPS_DBM, "RSRP of the strongest cell", "dBm"),
+        (coverage.sinr_db, _SINR_STEPS_DB, "downlink SINR in the strongest cell", "dB"),
+        (coverage.uplink_sinr_db, _SINR_STEPS_DB, "uplink SINR in the strongest cell", "dB"),
+    )
+    for axes, (values, steps, what, unit) in zip(maps, scales, strict=False):
+        picture = axes.imshow(
+            values,
+            extent=_extent(coverage),
+            origin="lower",
+            cmap=_light(),
+            norm=BoundaryNorm(steps, _light().N, extend="both"),
+            interpolation="nearest",
+        )
+        caption(axes, f"{what} [{unit}]")
+        figure.colorbar(picture, ax=axes, ticks=steps, label=unit, pad=0.01, aspect=25)
+    _draw_cells(maps[-1], coverage)
+    caption(
+        maps[-1],
+        "strongest cell" + (", and the way of " if vehicle_ids else "") + ", ".join(vehicle_ids),
+    )
+    for axes in maps:
+        axes.set_facecolor("0.8")
+        _draw_ground(axes, ground)
+        _draw_sites(axes, coverage)
+        axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), aspect="equal")
+        axes.tick_params(labelsize=8)
+    for number, axes in enumerate(maps):
+        if number % columns == 0:
+            axes.set_ylabel("y [m]")
+        if number // columns == rows - 1:
+            axes.set_xlabel("x [m]")
+    _draw_way(maps[-1], run, vehicle_ids)
+    radio = run.scenario.network.radio
+    title(
+        figure,
+        run,
+        f"coverage, {radio.scenario} at {radio.carrier_ghz:g} GHz, {radio.bandwidth_mhz} MHz, "
+        f"antennas at {_STATION_HEIGHT_M} m; each cell's background load as it is on average\n"
+        f"triangles: sites, with the directions of their sectors; "
+        f"grey ground: no cell to select (RSRP under {least_dbm:g} dBm)"
+        + ("; dark: buildings" if ground.buildings else ""),
+    )
+    return figure
+
+
+def _roads(net: Path) -> list[list[tuple[float, float]]]:
+    read: Any = sumolib.net.readNet(str(net))
+    return [[(p[0], p[1]) for p in edge.getShape()] for edge in read.getEdges(False)]
+
+
+def _frame(bounds_m: Bounds) -> Bounds:
+    """The net's extent with a margin, and no slimmer than a picture can be."""
+    x_min, y_min, x_max, y_max = bounds_m
+    margin = _MARGIN * max(x_max - x_min, y_max - y_min, 100.0)
+    width, height = x_max - x_min + 2 * margin, y_max - y_min + 2 * margin
+    wider = max(height / _MOST_ASPECT - width, 0.0) / 2 + margin
+    higher = max(width / _MOST_ASPECT - height, 0.0) / 2 + margin
+    return x_min - wider, y_min - higher, x_max + wider, y_max + higher
+
+
+def _nodes(frame: Bounds, cells: int) -> tuple[Floats, Floats]:
+    x_min, y_min, x_max, y_max = frame
+    nodes = np.clip(_MOST_LINKS / cells, _LEAST_NODES, _MOST_NODES)
+    pitch_m = np.sqrt((x_max - x_min) * (y_max - y_min) / nodes)
+    return (
+        np.linspace(x_min, x_max, int((x_max - x_min) / pitch_m) + 2),
+        np.linspace(y_min, y_max, int((y_max - y_min) / pitch_m) + 2),
+    )
+
+
+def _mean(timeline: Timeline, until_ns: int) -> Floats:
+    """Average of a timeline from 0 to an instant, each value 1 at most."""
+    edges = np.minimum([*timeline.from_ns, until_ns], until_ns)
+    weights = np.diff(edges) / until_ns
+    return np.asarray(np.minimum(timeline.values, 1.0).T @ weights)
+
+
+def _light() -> ListedColormap:
+    """Viridis without its darkest end, on which roads wouldn't be seen."""
+    return ListedColormap(colormaps["viridis"](np.linspace(0.2, 1.0, 256)))
+
+
+def _extent(coverage: Coverage) -> tuple[float, float, float, float]:
+    """The outer edges of the nodes' squares."""
+    x, y = coverage.x_m, coverage.y_m
+    half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
+    return x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y
+
+
+def _draw_cells(axes: Axes, coverage: Coverage) -> None:
+    colours = cell_colours(coverage)
+    serving = np.ma.masked_equal(coverage.serving, NO_CELL)
+    axes.imshow(
+        serving,
+        extent=_extent(coverage),
+        origin="lower",
+        cmap=ListedColormap(list(colours.values())),
+        vmin=-0.5,
+        vmax=len(colours) - 0.5,
+        interpolation="nearest",
+        alpha=0.6,
+    )
+    for cell, name in enumerate(coverage.cells):
+        row, column = np.nonzero(coverage.serving == cell)
+        if len(row) < 0.004 * coverage.serving.size:
+            continue
+        axes.text(
+            float(np.median(coverage.x_m[column])),
+            float(np.median(coverage.y_m[row])),
+            name,
+            fontsize=8,
+            ha="center",
+            va="center",
+            path_effects=HALO,
+            clip_on=True,
+        )
+
+
+def _draw_ground(axes: Axes, ground: Ground) -> None:
+    axes.add_collection(
+        LineCollection(ground.roads, colors="black", linewidths=0.5, alpha=0.6), autolim=False
+    )
+    if ground.buildings:
+        outlines = [np.asarray(building.exterior.coords) for building in ground.buildings]
+        axes.add_collection(PolyCollection(outlines, facecolors="0.3", linewidths=0), autolim=False)
+
+
+def _draw_sites(axes: Axes, coverage: Coverage) -> None:
+    length_m = 0.025 * max(np.ptp(coverage.x_m), np.ptp(coverage.y_m))
+    rays = []
+    for site in coverage.sites:
+        if site.sectors == 1:
+            continue
+        turn = np.radians(site.azimuth_deg) + np.arange(site.sectors) * 2 * np.pi / site.sectors
+        place = np.array([site.x_m, site.y_m])
+        tips = place + length_m * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+        rays += [[place, tip] for tip in tips]
+    axes.add_collection(
+        LineCollection(rays, colors="black", linewidths=1.5, path_effects=HALO), autolim=False
+    )
+    places = np.array([(site.x_m, site.y_m) for site in coverage.sites])
+    axes.plot(
+        *places.T, "^", color="black", markeredgecolor="white", markersize=7, linestyle="none"
+    )
+
+
+def _draw_way(axes: Axes, run: Recorded, vehicle_ids: Sequence[str]) -> None:
+    users = run.table("road_users", ["time_s", "id", "x_m", "y_m"])
+    for vehicle_id in vehicle_ids:
+        way = users[users["id"] == vehicle_id]
+        if way.empty:
+            continue
+        axes.plot(way["x_m"], way["y_m"], color="black", linewidth=1.8, path_effects=HALO)
+        axes.plot(way["x_m"].iloc[0], way["y_m"].iloc[0], "o", color="black", markersize=4)
