@@ -159,7 +159,7 @@ def _print_kpis(kpis: dict[str, dict[str, float | None]]) -> None:
     table.add_column("KPI")
     for run_name in kpis:
         table.add_column(run_name, justify="right")
-    table.add_column("", style="dim", ratio=1)
+    table.add_column("", style="dim", no_wrap=True, overflow="ellipsis")
     names = list(dict.fromkeys(name for values in kpis.values() for name in values))
     for name in names:
         values = [_shown(values.get(name)) for values in kpis.values()]

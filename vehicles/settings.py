@@ -70,7 +70,12 @@ class VehiclesSettings(Settings):
     """The driven vehicles and what moves them."""
 
     backend: Literal["embedded"] = Field("embedded", description="What moves driven vehicles.")
-    step_s: float = Field(0.01, gt=0, le=0.1)
+    step_s: float = Field(
+        0.02,
+        gt=0,
+        le=0.1,
+        description="How often commands are taken; the model's own steps are finer.",
+    )
     driven: list[DrivenSettings] = [DrivenSettings()]
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ def test_a_failed_expectation_is_exit_1(tmp_path: Path) -> None:
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.strip() == "cosim: expected run.ticks at most 10, got 1200"
+    assert done.stderr.strip() == "cosim: expected run.ticks at most 10, got 600"
     assert read_manifest(tmp_path / "out")["complete"] is True
 
 

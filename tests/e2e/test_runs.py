@@ -35,7 +35,7 @@ def test_a_run_leaves_a_folder_that_can_be_read(short_run: Path) -> None:
     assert len(manifest["digest"]) == 64
     kpis = json.loads((short_run / "kpis.json").read_text())
     assert sorted(kpis) == sorted(kpi_names(["ego"]))
-    assert kpis["run.ticks"] == 1200
+    assert kpis["run.ticks"] == 600
     for name, schema in SCHEMAS.items():
         assert list(pd.read_parquet(short_run / f"{name}.parquet").columns) == schema.names
 
@@ -123,7 +123,7 @@ def test_the_network_decides_how_the_ego_brakes(tmp_path: Path) -> None:
 def test_halving_the_steps_hardly_moves_the_ego(tmp_path: Path) -> None:
     # SUMO's own step is kept: its drivers depend on it. Seen: 0.015 m with 5g, 0.062 m with the
     # ideal network, whose warning is acted on up to one shorter driving step sooner.
-    halved = ("vehicles.step_s=0.005", "network.step_s=0.01", "driving.step_s=0.01",
+    halved = ("vehicles.step_s=0.01", "network.step_s=0.01", "driving.step_s=0.01",
               "v2x.step_s=0.05")  # fmt: skip
     for model in ("ideal", "5g"):
         whole = ego_drive(tmp_path / f"{model}-whole", f"network.model={model}")
