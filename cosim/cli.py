@@ -155,11 +155,12 @@ def _fresh_folder(name: str) -> Path:
 def _print_kpis(kpis: dict[str, dict[str, float | None]]) -> None:
     from cosim.kpis import describe
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("KPI")
+    # Names and values are whole on any screen; what is left goes to the words.
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("KPI", no_wrap=True)
     for run_name in kpis:
-        table.add_column(run_name, justify="right")
-    table.add_column("", style="dim", no_wrap=True, overflow="ellipsis")
+        table.add_column(run_name, justify="right", no_wrap=True)
+    table.add_column("", style="dim", no_wrap=True, overflow="ellipsis", ratio=1)
     names = list(dict.fromkeys(name for values in kpis.values() for name in values))
     for name in names:
         values = [_shown(values.get(name)) for values in kpis.values()]
