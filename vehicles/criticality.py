@@ -72,7 +72,7 @@ def find_crossing(road: RoadAhead, ego: EgoState, others: Bodies) -> Leader | No
     Everyone is taken to go straight on at constant speed. Who crosses counts if it will be on the
     path while the vehicle would be there, gathering speed or not, and if it can't be expected to
     wait: where the path has to give way to those who cross, who is near enough that it would stop
-    only by braking at more than 2 m/s2, or on foot arrives within 3 s; elsewhere, who would have
+    only by braking at more than 1 m/s2, or on foot arrives within 3 s; elsewhere, who would have
     to brake at more than 4 m/s2, or on foot arrives within 0.8 s.
 
     Returns:
@@ -119,7 +119,7 @@ def find_crossing(road: RoadAhead, ego: EgoState, others: Bodies) -> Leader | No
     wont_wait = np.where(
         on_foot,
         enter_s < np.where(first, 3.0, 0.8),
-        speed**2 > 2.0 * np.where(first, 2.0, 4.0) * enter_m,
+        speed**2 > 2.0 * np.where(first, 1.0, 4.0) * enter_m,
     )
     counts = overlap & wont_wait & (gap_m > 0.0)
     if not counts.any():

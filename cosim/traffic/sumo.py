@@ -241,7 +241,7 @@ class SumoTraffic:
         if road is None or np.isfinite(road.stop_s_m):
             return False
         front_m = 0.5 * float(self.users.length_m[self.users.slot_of(user_id)])
-        return road.ego_s_m + front_m >= road.path_s_m[-1]
+        return bool(road.ego_s_m + front_m >= road.path_s_m[-1])
 
     def _read(self, now_ns: int = 0) -> None:
         assert self._road is not None

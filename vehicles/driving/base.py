@@ -81,7 +81,9 @@ class RoadAhead:
         rows = np.arange(len(nearest))
         gap = miss[rows, nearest]
         side = unit[nearest, 0] * gap[:, 1] - unit[nearest, 1] * gap[:, 0]
-        return self.path_s_m[nearest] + foot[rows, nearest], side
+        # Outside of a corner the way to the nearest point isn't square to the path.
+        left = np.copysign(np.hypot(gap[:, 0], gap[:, 1]), side)
+        return self.path_s_m[nearest] + foot[rows, nearest], left
 
 
 class Bodies(NamedTuple):
