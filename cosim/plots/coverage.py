@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from scipy.ndimage import binary_closing, distance_transform_edt
 
 from cosim.clock import to_ns
 from cosim.plots.recorded import Recorded
@@ -48,6 +49,7 @@ _MARGIN = 0.06
 _MOST_ASPECT = 4.5
 _BESIDE_EACH_OTHER_BELOW = 2.0
 
+_LEAST_SHARE_WITH_NAME = 0.004
 _RSRP_STEPS_DBM = np.arange(-120.0, -49.0, 10.0)
 _SINR_STEPS_DB = np.arange(-10.0, 31.0, 5.0)
 
@@ -176,7 +178,11 @@ def cell_colours(coverage: Coverage) -> dict[str, str]:
 
 
 def draw_coverage(
-    run: Recorded, ground: Ground, coverage: Coverage, vehicle_ids: Sequence[str]
+    run: Recorded,
+    ground: Ground,
+    coverage: Coverage,
+    vehicle: str | None,
+    vehicle_ids: Sequence[str],
 ) -> Figure:
     """Draw the maps of RSRP, SINR down and up, and serving cell.
 
@@ -184,7 +190,8 @@ def draw_coverage(
         run: The run.
         ground: The area.
         coverage: What is received there.
-        vehicle_ids: Ids of the road users whose way is drawn over the cells.
+        vehicle: A driven vehicle, whose way is drawn over the cells.
+        vehicle_ids: Its ids in SUMO; none if it was never on the road.
     """
     x, y = coverage.x_m, coverage.y_m
     aspect = (x[-1] - x[0]) / (y[-1] - y[0])
@@ -212,8 +219,7 @@ def draw_coverage(
         figure.colorbar(picture, ax=axes, ticks=steps, label=unit, pad=0.01, aspect=25)
     _draw_cells(maps[-1], coverage)
     caption(
-        maps[-1],
-        "strongest cell" + (", and the way of " if vehicle_ids else "") + ", ".join(vehicle_ids),
+        maps[-1], f"strongest cell, and the way of {vehicle}" if vehicle_ids else "strongest cell"
     )
     for axes in maps:
         axes.set_facecolor("0.8")
@@ -298,12 +304,16 @@ def _draw_cells(axes: Axes, coverage: Coverage) -> None:
         alpha=0.6,
     )
     for cell, name in enumerate(coverage.cells):
-        row, column = np.nonzero(coverage.serving == cell)
-        if len(row) < 0.004 * coverage.serving.size:
+        here = coverage.serving == cell
+        if here.sum() < _LEAST_SHARE_WITH_NAME * here.size:
             continue
+        # Where the cell is widest, its small holes not counted.
+        whole = np.pad(binary_closing(here, iterations=3) | here, 1)
+        inland = distance_transform_edt(whole)[1:-1, 1:-1]
+        row, column = np.unravel_index(np.argmax(inland), here.shape)
         axes.text(
-            float(np.median(coverage.x_m[column])),
-            float(np.median(coverage.y_m[row])),
+            coverage.x_m[column],
+            coverage.y_m[row],
             name,
             fontsize=8,
             ha="center",

@@ -18,6 +18,7 @@ from cosim.plots.style import COLOURS, HALO, caption, colours_of, new_figure, sa
 
 _BAND_ROW_IN = 0.22
 _EVENT_ROWS = 8
+_MANY_PACKETS = 4000
 _LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _COLOUR = COLOURS[0]
 
@@ -73,7 +74,8 @@ def draw_drive(
     decisions = decisions[decisions["vehicle"] == vehicle]
     links = run.table("links", ["time_s", "id", "cell", "rsrp_dbm", "sinr_db"])
     links = links[links["id"].isin(vehicle_ids)]
-    functions = stretches(decisions["time_s"], decisions["function"])
+    names = decisions["function"].astype(str).str.replace("_", " ")
+    functions = stretches(decisions["time_s"], names)
     cells = stretches(links["time_s"], links["cell"])
 
     heights_in = {"speed": 1.5, "acceleration": 1.3, "function": _band_height_in(functions)}
@@ -94,10 +96,15 @@ def draw_drive(
     if not run.is_ideal:
         _draw_band(panels["cell"], cells, cell_colours)
         caption(panels["cell"], "serving cell")
-        panels["rsrp"].plot(links["time_s"], links["rsrp_dbm"], color=_COLOUR, linewidth=1.2)
         caption(panels["rsrp"], "RSRP of the serving cell, after the layer 3 filter [dBm]")
-        panels["sinr"].plot(links["time_s"], links["sinr_db"], color=_COLOUR, linewidth=1.2)
         caption(panels["sinr"], "downlink SINR [dB]")
+        for axes, level in (
+            (panels["rsrp"], links["rsrp_dbm"]),
+            (panels["sinr"], links["sinr_db"]),
+        ):
+            axes.plot(links["time_s"], level, color=_COLOUR, linewidth=1.2)
+            if not np.isfinite(level).any():
+                say_empty(axes, "not known")
     sent_and_received = _draw_packets(panels["latency"], run, vehicle_ids)
     panels["latency"].set_xlabel("simulated time [s]")
     for axes in panels.values():
@@ -123,7 +130,7 @@ def _draw_band(axes: Axes, band: list[Stretch], colours: Mapping[str, str]) -> N
     for row, (name, colour) in enumerate(colours_of(names).items()):
         spans = [(one.from_s, one.to_s - one.from_s) for one in band if one.name == name]
         axes.broken_barh(spans, (row - 0.42, 0.84), facecolors=colours.get(name, colour))
-    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set_yticks(range(len(names)), names)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     if not names:
         say_empty(axes, "none")
@@ -145,12 +152,13 @@ def _draw_packets(axes: Axes, run: Recorded, vehicle_ids: Sequence[str]) -> list
         say_empty(axes, "no packets")
         return []
     legend = []
+    size = 4.0 if len(packets) < _MANY_PACKETS else 2.0
     # The rarer ones on top, or they wouldn't be seen.
     for flow, count in packets["flow"].value_counts().items():
         some = packets[packets["flow"] == flow]
         arrived, lost = some[some["arrived"]], some[~some["arrived"]]
         colour = colours[str(flow)]
-        axes.plot(arrived["sent_s"], arrived["latency_ms"], ".", color=colour, markersize=4)
+        axes.plot(arrived["sent_s"], arrived["latency_ms"], ".", color=colour, markersize=size)
         axes.plot(lost["sent_s"], lost["latency_ms"], "x", color=colour, markersize=6)
         label = f"{flow}: {len(lost):,} of {count:,} lost"
         legend.append(Line2D([], [], color=colour, marker="o", linestyle="none", label=label))

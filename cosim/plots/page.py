@@ -126,8 +126,9 @@ def _pictures(run: Recorded, vehicle: str | None, notes: list[str]) -> Iterator[
     """The pictures that can be drawn, one at a time; what can't is added to the notes."""
     ids = driven_ids(run, vehicle) if vehicle is not None else []
     colours: dict[str, str] = {}
-    if run.is_ideal:
-        notes.append("no coverage map: the network is ideal and has no cells")
+    model = run.scenario.network.model
+    if model != "5g":
+        notes.append(f"no coverage map: the network's model is `{model}`, without sites")
     else:
         try:
             ground = read_ground(run.scenario)
@@ -141,7 +142,7 @@ def _pictures(run: Recorded, vehicle: str | None, notes: list[str]) -> Iterator[
                 "Coverage",
                 "Worked out with the channel and the seed of the run: the same shadowing that the "
                 "stations met. The packets of the run itself come on top of the background load.",
-                draw_coverage(run, ground, coverage, ids),
+                draw_coverage(run, ground, coverage, vehicle, ids),
             )
     if vehicle is None:
         notes.append("no drive: the scenario drives no vehicle")

@@ -74,7 +74,7 @@ def draw_stages(run: Recorded) -> Figure:
         axes.grid(visible=False, axis="y")
     counts = packets["flow"].value_counts()
     panels[0].set_yticks(range(len(kinds)), [f"{flow}\n{counts[flow]:,}" for flow in kinds])
-    panels[0].set_ylim(len(kinds) - 0.5, -0.5)
+    panels[0].set_ylim(max(len(kinds), 1) - 0.5, -0.5)
     if panels[0].patches:
         handles, labels = panels[0].get_legend_handles_labels()
         by_label = dict(zip(labels, handles, strict=True))

@@ -1,6 +1,7 @@
 """`python -m tests.validation`: the physics against published numbers, as one table.
 
-With `--faults`, every check is run once more for each of its seeded faults and must turn red.
+With `--faults`, every check is run once more for each of its seeded faults and must turn red. With
+`--plots DIR`, the calibration's distributions are drawn over the published percentiles instead.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +22,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.validation", description=__doc__)
     parser.add_argument("--faults", action="store_true", help="show that each check can fail")
     parser.add_argument("--only", default="", metavar="TEXT", help="checks whose name has TEXT")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the calibration instead")
     arguments = parser.parse_args()
+    if arguments.plots is not None:
+        from tests.validation.plots import plot_calibration
+
+        try:
+            _print(f"drawn {plot_calibration(arguments.plots)}")
+        except OSError as error:
+            parser.error(f"--plots {arguments.plots}: can't be written: {error.strerror}")
+        return 0
     chosen = [one for one in checks() if arguments.only.lower() in one.name.lower()]
     if not chosen:
         parser.error(f"no check has {arguments.only!r} in its name")
