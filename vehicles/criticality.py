@@ -16,6 +16,8 @@ _CROSSING_SIN = 0.35
 # Between the one that passes a place and the other.
 _CROSSING_MARGIN_S = 0.7
 _SLOWER_IS_STANDING_MPS = 0.2
+# With its front this far in somebody's way stopping is still better than going on.
+_LATE_M = 1.5
 
 
 class Leader(NamedTuple):
@@ -45,24 +47,29 @@ def find_leader(
     if len(others.x_m) == 0:
         return None
     s, left = road.along(others.x_m, others.y_m)
-    direction = _direction_at(road, s)
-    turned = others.heading_rad - direction
-    cos, sin = np.abs(np.cos(turned)), np.abs(np.sin(turned))
-    half_along = 0.5 * (cos * others.length_m + sin * others.width_m)
-    half_across = 0.5 * (sin * others.length_m + cos * others.width_m)
-    # Near it, from where it is now to where the path is; further on, the path itself.
-    beside = np.where(s - road.ego_s_m < _NEAR_M, road.ego_left_m, 0.0)
-    miss = np.maximum(left - np.maximum(beside, 0.0), np.minimum(beside, 0.0) - left)
-    in_strip = miss < 0.5 * ego.width_m + half_across + margin_m
-    gap = s - half_along - (road.ego_s_m + 0.5 * ego.length_m)
-    ahead = in_strip & (s > road.ego_s_m) & (s < road.path_s_m[-1])
-    if not ahead.any():
+    reach = 0.5 * (np.hypot(others.length_m, others.width_m) + ego.width_m) + margin_m
+    beside = abs(road.ego_left_m)
+    near = (np.abs(left) < reach + beside) & (s + reach > road.ego_s_m)
+    rows = np.flatnonzero(near & (s - reach < road.path_s_m[-1]))
+    if rows.size == 0:
         return None
-    index = int(np.argmin(np.where(ahead, gap, np.inf)))
+    x_m, y_m = _grid(Bodies(*(column[rows] for column in others)))
+    s, left = (values.reshape(x_m.shape) for values in road.along(x_m.ravel(), y_m.ravel()))
+    # Near it, from where it is now to where the path is; further on, the path itself.
+    aside = np.where(s - road.ego_s_m < _NEAR_M, road.ego_left_m, 0.0)
+    miss = np.maximum(left - np.maximum(aside, 0.0), np.minimum(aside, 0.0) - left)
+    ahead = (s > road.ego_s_m) & (s < road.path_s_m[-1])
+    in_the_way = ahead & (miss < 0.5 * ego.width_m + margin_m)
+    if not in_the_way.any():
+        return None
+    first_s = np.where(in_the_way, s, np.inf).min(axis=1)
+    nearest = int(np.argmin(first_s))
+    row = int(rows[nearest])
+    turned = others.heading_rad[row] - _direction_at(road, first_s[nearest : nearest + 1])[0]
     return Leader(
-        row=index,
-        gap_m=float(gap[index]),
-        speed_mps=float(others.speed_mps[index] * np.cos(turned[index])),
+        row=row,
+        gap_m=float(first_s[nearest]) - road.ego_s_m - 0.5 * ego.length_m,
+        speed_mps=float(others.speed_mps[row] * np.cos(turned)),
     )
 
 
@@ -121,7 +128,7 @@ def find_crossing(road: RoadAhead, ego: EgoState, others: Bodies) -> Leader | No
         enter_s < np.where(first, 3.0, 0.8),
         speed**2 > 2.0 * np.where(first, 1.0, 4.0) * enter_m,
     )
-    counts = overlap & wont_wait & (gap_m > 0.0)
+    counts = overlap & wont_wait & (gap_m > -_LATE_M)
     if not counts.any():
         return None
     nearest = int(np.argmin(np.where(counts, gap_m, np.inf)))
@@ -156,6 +163,20 @@ def _soonest_s(speed_mps: float, distance_m: Floats) -> Floats:
     gather_mps2 = 2.0
     way = np.maximum(distance_m, 0.0)
     return np.asarray((np.sqrt(speed_mps**2 + 2.0 * gather_mps2 * way) - speed_mps) / gather_mps2)
+
+
+def _grid(bodies: Bodies) -> tuple[Floats, Floats]:
+    """Points on every body, closer together than a vehicle is wide, each shape (n, points)."""
+    along, across = (
+        part.ravel() for part in np.meshgrid(np.linspace(-0.5, 0.5, 13), np.linspace(-0.5, 0.5, 3))
+    )
+    along = along * bodies.length_m[:, None]
+    across = across * bodies.width_m[:, None]
+    cos, sin = np.cos(bodies.heading_rad)[:, None], np.sin(bodies.heading_rad)[:, None]
+    return (
+        bodies.x_m[:, None] + along * cos - across * sin,
+        bodies.y_m[:, None] + along * sin + across * cos,
+    )
 
 
 def _direction_at(road: RoadAhead, s_m: Floats) -> Floats:

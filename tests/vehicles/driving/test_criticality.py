@@ -63,6 +63,19 @@ def test_leader_round_a_bend() -> None:
     assert leader.speed_mps == pytest.approx(4.0)
 
 
+def test_a_bus_going_straight_on_beside_a_bend_is_no_leader() -> None:
+    # A quarter circle to the left of 10 m radius; the bus stays in the lane to its right.
+    angle = np.linspace(0.0, math.pi / 2, 10)
+    bend = np.stack([50 + 10 * np.sin(angle), 10 - 10 * np.cos(angle)], axis=1)
+    xy = np.concatenate([[[0.0, 0.0]], bend, [[60.0, 60.0]]])
+    s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
+    road = RoadAhead(xy, s, np.full(len(s), 10.0), np.inf, False).seen_from(46, 0)
+    beside = bodies((50, -3.2, 0, 8, (12.0, 2.5)))
+    turning = bodies((55, -1.0, 0.4, 8, (12.0, 2.5)))
+    assert find_leader(road, ego_at(46, 4), beside, margin_m=0.2) is None
+    assert find_leader(road, ego_at(46, 4), turning, margin_m=0.2) is not None
+
+
 class TestCrossing:
     """A car at x = 50 going east at 10 m/s; somebody going north crosses at x = 80."""
 
