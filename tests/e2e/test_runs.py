@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,29 +94,42 @@ def ego_drive(out: Path, *overrides: str) -> pd.DataFrame:
     return read_table(out, "road_users").query("id == 'ego'").set_index("time_s")
 
 
+def first_warned_s(run_dir: Path) -> float:
+    """When the ego first acts on a warning after the lead has begun to brake at 30 s."""
+    decisions = read_table(run_dir, "decisions")
+    warned = decisions[decisions["function"] == "emergency_brake_warning"]
+    # Every decision on a warning names packets that had arrived by then.
+    packets = read_table(run_dir, "packets").set_index("packet_id")
+    for time_s, causes in zip(warned["time_s"], warned["packets"], strict=True):
+        assert len(causes) > 0
+        assert (packets.loc[list(causes), "fate"] == "delivered").all()
+        assert (packets.loc[list(causes), "ended_ns"] <= time_s * 1e9 + 1).all()
+    return float(warned["time_s"][warned["time_s"] >= 30.0].min())
+
+
 def test_the_network_decides_how_the_ego_brakes(tmp_path: Path) -> None:
-    for model in ("ideal", "5g"):
-        ego_drive(tmp_path / model, f"network.model={model}")
-    kpis = {
-        model: json.loads((tmp_path / model / "kpis.json").read_text()) for model in ("ideal", "5g")
-    }
-    begins: dict[str, Any] = {}
-    for model in ("ideal", "5g"):
-        decisions = read_table(tmp_path / model, "decisions")
-        warned = decisions[decisions["function"] == "emergency_brake_warning"]
-        begins[model] = warned["time_s"].min()
-        # Every decision on a warning names packets that were delivered before it.
-        packets = read_table(tmp_path / model, "packets").set_index("packet_id")
-        for time_s, causes in zip(warned["time_s"], warned["packets"], strict=True):
-            assert (packets.loc[list(causes), "fate"] == "delivered").all()
-            assert (packets.loc[list(causes), "ended_ns"] <= time_s * 1e9 + 1).all()
     hardest = "ego.max_deceleration_mps2"
-    assert begins["ideal"] < begins["5g"]
-    assert kpis["ideal"][hardest] < 3.5
-    assert kpis["5g"][hardest] > kpis["ideal"][hardest] + 0.5
-    assert kpis["5g"]["v2x.latency_ms.p95"] > 100
-    assert kpis["ideal"]["v2x.latency_ms.p99"] == 0
-    assert kpis["5g"]["network.handovers"] > 0
+    ego_drive(tmp_path / "ideal", "network.model=ideal")
+    ideal = json.loads((tmp_path / "ideal" / "kpis.json").read_text())
+    ideal_s = first_warned_s(tmp_path / "ideal")
+    # Told at once, it has begun to brake within 0.2 s, and comfort is not at stake.
+    assert ideal_s < 30.2
+    assert ideal[hardest] < 3.5
+    assert ideal["v2x.latency_ms.p99"] == 0
+    decelerations, delays_s = [], []
+    for seed in (1, 2, 3):
+        run_dir = tmp_path / f"5g-{seed}"
+        ego_drive(run_dir, f"seed={seed}")
+        kpis = json.loads((run_dir / "kpis.json").read_text())
+        decelerations.append(kpis[hardest])
+        delays_s.append(first_warned_s(run_dir) - ideal_s)
+        assert delays_s[-1] > 0
+        assert kpis[hardest] > ideal[hardest]
+        assert kpis["v2x.latency_ms.p95"] > 100
+        assert kpis["network.handovers"] > 0
+    # Which warning comes through is chance; that it costs time and comfort is not.
+    assert np.mean(delays_s) > 0.2
+    assert np.mean(decelerations) > ideal[hardest] + 0.25
 
 
 def test_halving_the_steps_hardly_moves_the_ego(tmp_path: Path) -> None:
