@@ -104,6 +104,9 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
     Args:
         scenario: Its network has cells.
         ground: The area.
+
+    Raises:
+        ValueError: A network that can't be built over this area.
     """
     network = scenario.network
     sites = sites_of(network, ground.bounds_m)

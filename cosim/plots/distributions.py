@@ -29,7 +29,7 @@ def draw_distributions(run: Recorded, vehicle: str, vehicle_ids: Sequence[str]) 
         vehicle_ids: Its ids in SUMO.
     """
     figure = new_figure(4.8)
-    title(figure, run, "how it is distributed")
+    title(figure, run, "distributions of latency, SINR and interruptions")
     latency, sinr, interruption = figure.subplots(1, 3)
     _draw_latency(latency, run)
     links = run.table("links", ["id", "sinr_db"])

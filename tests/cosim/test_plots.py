@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from matplotlib.patches import Rectangle
 
 from cosim.federate import BadInput
 from cosim.plots import plot_comparison, plot_run
@@ -31,6 +32,7 @@ from cosim.shipped import find_scenario
 from network.link import Link
 from network.packet import Positions, Stage
 from network.radio.obstacles import Buildings
+from network.settings import GridSettings
 
 AREA = (0.0, 0.0, 600.0, 400.0)
 HOUSES = [shapely.box(100 * n, 120, 100 * n + 70, 180) for n in range(6)]
@@ -316,12 +318,19 @@ def test_distributions_end_at_the_share_that_arrived(run_dir: Path) -> None:
     latency, sinr, interruption = draw_distributions(read_run(run_dir), "ego", ["ego"]).axes
     assert np.max(latency.lines[0].get_ydata()) == pytest.approx(27 / 40)
     assert np.max(sinr.lines[0].get_ydata()) == 1.0
-    assert [len(line.get_xdata()) for line in interruption.lines] == [2, 2]
+    assert [len(np.asarray(line.get_xdata())) for line in interruption.lines] == [2, 2]
 
 
 def test_bars_of_stages_fill_the_whole(run_dir: Path) -> None:
-    for axes in draw_stages(read_run(run_dir)).axes:
-        assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(1.0)
+    panels = draw_stages(read_run(run_dir)).axes
+    assert panels[0].get_yticklabels()[0].get_text() == "CAM to server\n27"
+    for axes in panels:
+        bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
+        ends = [bar.get_x() + bar.get_width() for bar in bars]
+        assert [bar.get_x() for bar in bars] == pytest.approx([0.0, *ends[:-1]])
+        assert ends[-1] == pytest.approx(1.0)
+    # Of 40 evenly from 8 to 90 ms, 27 arrived: those in the middle, the last but one, the last.
+    assert [axes.texts[-1].get_text() for axes in panels] == ["49 ms", "86 ms", "90 ms"]
 
 
 def test_an_ideal_network_has_no_coverage_and_the_drive_is_drawn(tmp_path: Path) -> None:
@@ -367,6 +376,15 @@ def test_without_its_net_a_run_is_drawn_without_coverage(tmp_path: Path) -> None
     assert "gone.net.xml" in drawn.notes[0]
 
 
+def test_a_network_that_can_not_be_built_is_said(tmp_path: Path) -> None:
+    told = scenario("duration_s=40", "network.load=[]", "network.cells=[]")
+    grid = told.network.model_copy(update={"grid": GridSettings(inter_site_distance_m=20)})
+    run = make_run(tmp_path / "run", told.model_copy(update={"network": grid}), complete=False)
+    drawn = plot_run(run, tmp_path / "out")
+    assert names(drawn.files) == ALL[1:]
+    assert "max_sites" in drawn.notes[1]
+
+
 def refusal(run: Path, out: Path, vehicle: str | None = None) -> str:
     with pytest.raises(BadInput) as caught:
         plot_run(run, out, vehicle)
@@ -390,7 +408,9 @@ def test_what_is_no_run_is_refused_in_a_line(run_dir: Path, tmp_path: Path) -> N
     assert "network.antenna" in refusal(tmp_path, out)
     assert "bob" in refusal(run_dir, out, "bob")
     assert "expected one of ego" in refusal(run_dir, out, "bob")
-    assert "can't be written" in refusal(run_dir, tmp_path / "file" / "out")
+    assert "can't be made" in refusal(run_dir, tmp_path / "file" / "out")
+    (tmp_path / "full" / "coverage.png").mkdir(parents=True)
+    assert "can't be written" in refusal(run_dir, tmp_path / "full")
     assert not out.exists()
 
 
