@@ -65,24 +65,22 @@ class RoadAhead:
 
     def along(self, x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
         """Arc length [m] and distance to the left of the path [m] of points, each shape (k,)."""
-        start, end = self.path_xy_m[:-1], self.path_xy_m[1:]
-        leg = end - start
+        path_x, path_y = self.path_xy_m[:-1].T
         length = np.diff(self.path_s_m)
-        unit = leg / length[:, None]
-        offset = np.stack([x_m, y_m], axis=-1)[:, None, :] - start[None, :, :]
+        unit_x, unit_y = np.diff(self.path_xy_m, axis=0).T / length
+        offset_x, offset_y = x_m[:, None] - path_x, y_m[:, None] - path_y
         # The foot of the perpendicular, kept on the segment but for the two ends of the path.
-        foot = (offset * unit).sum(axis=-1)
+        foot = offset_x * unit_x + offset_y * unit_y
         low = np.zeros(len(length))
-        high = length.copy()
-        low[0], high[-1] = -np.inf, np.inf
-        foot = np.clip(foot, low, high)
-        miss = offset - foot[..., None] * unit
-        nearest = np.argmin((miss**2).sum(axis=-1), axis=1)
+        low[0], length[-1] = -np.inf, np.inf
+        np.clip(foot, low, length, out=foot)
+        miss_x, miss_y = offset_x - foot * unit_x, offset_y - foot * unit_y
+        nearest = np.argmin(miss_x * miss_x + miss_y * miss_y, axis=1)
         rows = np.arange(len(nearest))
-        gap = miss[rows, nearest]
-        side = unit[nearest, 0] * gap[:, 1] - unit[nearest, 1] * gap[:, 0]
+        gap_x, gap_y = miss_x[rows, nearest], miss_y[rows, nearest]
+        side = unit_x[nearest] * gap_y - unit_y[nearest] * gap_x
         # Outside of a corner the way to the nearest point isn't square to the path.
-        left = np.copysign(np.hypot(gap[:, 0], gap[:, 1]), side)
+        left = np.copysign(np.hypot(gap_x, gap_y), side)
         return self.path_s_m[nearest] + foot[rows, nearest], left
 
 
