@@ -87,6 +87,7 @@ def draw_drive(
         [[name] for name in heights_in], sharex=True, height_ratios=list(heights_in.values())
     )
     panels["speed"].plot(decisions["time_s"], decisions["speed_mps"], color=_COLOUR)
+    panels["speed"].set_ylim(bottom=0, top=1.08 * max(float(decisions["speed_mps"].max()), 1.0))
     caption(panels["speed"], "speed [m/s]")
     panels["acceleration"].axhline(0, color="0.7", linewidth=0.8)
     panels["acceleration"].plot(decisions["time_s"], decisions["acceleration_mps2"], color=_COLOUR)
@@ -96,7 +97,7 @@ def draw_drive(
     if not run.is_ideal:
         _draw_band(panels["cell"], cells, cell_colours)
         caption(panels["cell"], "serving cell")
-        caption(panels["rsrp"], "RSRP of the serving cell, after the layer 3 filter [dBm]")
+        caption(panels["rsrp"], "RSRP of the serving cell [dBm]")
         caption(panels["sinr"], "downlink SINR [dB]")
         for axes, level in (
             (panels["rsrp"], links["rsrp_dbm"]),
