@@ -1,8 +1,8 @@
 """The road ahead, read from a real SUMO on a small net.
 
-    W === M --- P --- E        W-M has two lanes: the right one turns to S, the left one goes on.
-          |     |              M has a light; at P, whoever comes from Q gives way.
-          S     Q
+W === M --- P --- E        W-M has two lanes: the right one turns to S, the left one goes on.
+      |     |              M has a light; at P, whoever comes from Q gives way.
+      S     Q
 """
 
 from __future__ import annotations
