@@ -218,12 +218,14 @@ class _Table:
 
 def stream_to_parquet(stream_path: Path, parquet_path: Path, schema: pa.Schema) -> None:
     """Rewrite an Arrow stream as Parquet; a stream that breaks off gives what it has."""
+    draft = parquet_path.with_suffix(".tmp")
     with (
         stream_path.open("rb") as stream,
-        pq.ParquetWriter(parquet_path, schema, compression="zstd") as writer,
+        pq.ParquetWriter(draft, schema, compression="zstd") as writer,
     ):
         for batch in _batches(stream):
             writer.write_batch(batch)
+    draft.replace(parquet_path)
 
 
 def _batches(stream: Any) -> Iterable[pa.RecordBatch]:
@@ -240,7 +242,7 @@ def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> p
     if not parquet_path.is_file() and stream_path.is_file():
         with stream_path.open("rb") as stream:
             content = pa.Table.from_batches(_batches(stream), SCHEMAS[table])
-        frame = content.to_pandas()
+        frame: pd.DataFrame = content.to_pandas()
         return frame if columns is None else frame[columns]
     complete: pd.DataFrame = pd.read_parquet(parquet_path, columns=columns)
     return complete
