@@ -36,6 +36,7 @@ from network.base import LinkModel
 from network.ideal import IdealLink
 from network.link import Link
 from network.radio.obstacles import Buildings
+from network.traces import TraceLink
 from vehicles.state import RoadUsers
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
@@ -180,6 +181,8 @@ def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon])
     if scenario.network.model == "ideal":
         return IdealLink()
     try:
+        if scenario.network.model == "trace":
+            return TraceLink(scenario.network, seed=scenario.seed)
         return Link(
             scenario.network,
             seed=scenario.seed,

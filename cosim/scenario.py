@@ -221,20 +221,25 @@ def _list(names: list[str]) -> str:
 def _with_paths_from(scenario: Scenario, path: Path) -> Scenario:
     """Resolve the scenario's paths against its folder and see that they exist."""
     folder = path.parent.resolve()
-    traffic = scenario.traffic
+    traffic, network = scenario.traffic, scenario.network
 
     def found(given: Path, key: str) -> Path:
         resolved = folder / given
         if not resolved.is_file():
-            raise BadInput(f"{path}: `traffic.{key}`: no such file: {resolved}")
+            raise BadInput(f"{path}: `{key}`: no such file: {resolved}")
         return resolved
 
-    resolved = traffic.model_copy(
+    traffic = traffic.model_copy(
         update={
-            "sumocfg": found(traffic.sumocfg, "sumocfg") if traffic.sumocfg else None,
-            "net": found(traffic.net, "net") if traffic.net else None,
-            "routes": [found(route, "routes") for route in traffic.routes],
-            "additional": [found(file, "additional") for file in traffic.additional],
+            "sumocfg": found(traffic.sumocfg, "traffic.sumocfg") if traffic.sumocfg else None,
+            "net": found(traffic.net, "traffic.net") if traffic.net else None,
+            "routes": [found(route, "traffic.routes") for route in traffic.routes],
+            "additional": [found(file, "traffic.additional") for file in traffic.additional],
         }
     )
-    return scenario.model_copy(update={"traffic": resolved})
+    if network.trace is not None:
+        file = found(network.trace.file, "network.trace.file")
+        network = network.model_copy(
+            update={"trace": network.trace.model_copy(update={"file": file})}
+        )
+    return scenario.model_copy(update={"traffic": traffic, "network": network})

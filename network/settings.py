@@ -6,6 +6,7 @@ here, so that the rest of the package can trust what it gets.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -321,12 +322,79 @@ class CoreSettings(Settings):
     )
 
 
+class TraceSettings(Settings):
+    """A measured drive and how it is replayed; `docs/traces.md` says what becomes of each value."""
+
+    file: Path = Field(description="A G-NetTrack Pro log, or a table of latency and loss (CSV).")
+    follow: Literal["time", "distance"] = Field(
+        "time",
+        description="Replay by the run's time, or by how far a station has driven since it came.",
+    )
+    start_s: float = Field(
+        0.0, ge=0.0, le=1e6, description="Following time: where in the trace the run begins [s]."
+    )
+    start_m: float = Field(
+        0.0, ge=0.0, le=1e7, description="Following distance: where stations begin [m]."
+    )
+    stagger: bool = Field(
+        False,
+        description="Each station begins at a place of the trace drawn for it, not all at one.",
+    )
+    uplink_share: float = Field(
+        0.5, gt=0.0, lt=1.0, description="Share of a ping's round trip that is the way up."
+    )
+    spread: bool = Field(
+        True,
+        description="Draw latencies from a ping burst's least to its most; else take its mean.",
+    )
+    rtt_ms_without_pings: float | None = Field(
+        None,
+        gt=0.0,
+        le=60_000.0,
+        description="Round trip [ms] for a log that has no answered ping; refused without it.",
+    )
+    busy_kbps: float = Field(
+        1000.0,
+        gt=0.0,
+        description="A logged bit rate limits packets from here on [kbit/s]; lower ones were "
+        "an idle phone's or acknowledgements and say nothing of what the link could carry.",
+    )
+    gap_s: float = Field(
+        5.0,
+        gt=1.0,
+        description="Rows of a log further apart than this [s]: no service between.",
+    )
+    cell_change_ms: float = Field(
+        55.0,
+        ge=0.0,
+        le=60_000.0,
+        description="Interruption by a change of cell [ms]; LTE (the anchor) is quoted with 30-80.",
+    )
+    technology_change_ms: float = Field(
+        100.0,
+        ge=0.0,
+        le=60_000.0,
+        description="Interruption by a change of technology [ms]; NR is quoted with 50-150.",
+    )
+
+    @model_validator(mode="after")
+    def _starts_where_it_follows(self) -> TraceSettings:
+        if self.follow == "time" and self.start_m:
+            raise ValueError("trace follows time but has start_m; expected start_s")
+        if self.follow == "distance" and self.start_s:
+            raise ValueError("trace follows distance but has start_s; expected start_m")
+        return self
+
+
 class NetworkSettings(Settings):
     """The `network` block of a scenario. All of it may be left out."""
 
-    model: Literal["5g", "ideal"] = Field(
-        "5g", description="5g: a 5G network by 3GPP's models. ideal: no latency, no loss."
+    model: Literal["5g", "ideal", "trace"] = Field(
+        "5g",
+        description="5g: a 5G network by 3GPP's models. ideal: no latency, no loss. "
+        "trace: a measured drive.",
     )
+    trace: TraceSettings | None = Field(None, description="The drive, for the model `trace`.")
     radio: RadioSettings = Field(default_factory=RadioSettings, description="The air interface.")
     cells: tuple[SiteSettings, ...] = Field(
         (), description="The sites. If none are given, a grid of them is laid over the net."
@@ -348,6 +416,12 @@ class NetworkSettings(Settings):
         description="Where and when the background is another; of several at once the last counts.",
     )
     core: CoreSettings = Field(default_factory=CoreSettings, description="Backhaul, core, server.")
+
+    @model_validator(mode="after")
+    def _has_its_trace(self) -> NetworkSettings:
+        if self.model == "trace" and self.trace is None:
+            raise ValueError("model is trace but no trace is given; expected `trace: {file: ...}`")
+        return self
 
     @model_validator(mode="after")
     def _names_fit(self) -> NetworkSettings:
