@@ -132,9 +132,10 @@ def _pings(
 ) -> tuple[Floats, Floats]:
     """Return least, mean and most round trip (n, 3) [ms], and loss (n,), of each row.
 
-    A burst of pings speaks for the rows that are nearer to it than to another of the same stretch
-    of one technology, and not more than 30 s away. Other rows get the median over the bursts of
-    their technology in this log (for the loss, the mean), or over all if it has none.
+    A burst of pings speaks for the rows that are nearer to it than to another and not more than
+    30 s away; for the round trip, only as far as its stretch of one technology goes. Other rows get
+    the median round trip over the bursts of their technology in this log, or over all if it has
+    none, and the mean loss over all.
     """
     least, mean, most, lost = (
         table.numbers(name, 0.0, limit)
@@ -174,14 +175,13 @@ def _pings(
     stretch = np.cumsum(np.diff(kind, prepend=kind[:1]) != 0)
     near = _nearest(time_s, stretch, answered)
     filled_ms = rtt_ms[near]
-    near_loss = _nearest(time_s, stretch, pinged)
-    filled_loss = loss[near_loss]
     for one in range(len(kinds)):
         mine = kind == one
         known = answered & mine if (answered & mine).any() else answered
         filled_ms[mine & (near < 0)] = np.median(rtt_ms[known], axis=0)
-        known = pinged & mine if (pinged & mine).any() else pinged
-        filled_loss[mine & (near_loss < 0)] = loss[known].mean()
+    # Losses come with changes of technology: kept to one side of them, most would be forgotten.
+    near = _nearest(time_s, np.zeros_like(stretch), pinged)
+    filled_loss = np.where(near < 0, loss[pinged].mean(), loss[near])
     return filled_ms, filled_loss
 
 

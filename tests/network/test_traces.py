@@ -658,15 +658,35 @@ def test_every_measured_drive_can_be_replayed() -> None:
             assert (np.diff(trace.distance_m) >= 0).all()
 
 
+def logged_in(file: Path, column: str) -> list[float]:
+    header, *lines = (line.split(",") for line in file.read_text().splitlines())
+    place = header.index(column)
+    return [float(line[place]) for line in lines if line[place] != "-"]
+
+
+@needs_logs
+def test_as_much_is_lost_over_the_drives_as_their_pings_lost() -> None:
+    lost_s = length_s = 0.0
+    lost_percent: list[float] = []
+    for file in sorted(LOGS.glob("*.csv")):
+        if not (logged_losses := logged_in(file, "PINGLOSS")):
+            continue
+        lost_percent += logged_losses
+        trace = read(file)
+        lasts_s = np.diff(trace.time_s, append=trace.end_s)
+        lost_s += float(lasts_s @ (1 - (1 - trace.up_loss) * (1 - trace.down_loss)))
+        length_s += trace.end_s
+    # Bursts come 13 to 18 s apart, so that each speaks for another stretch of time.
+    assert lost_s / length_s == pytest.approx(np.mean(lost_percent) / 100, abs=0.002)
+
+
 @needs_logs
 @pytest.mark.parametrize("spread", [False, True])
-def test_replayed_latencies_have_the_quantiles_of_the_pings(spread: bool) -> None:
+def test_replayed_round_trips_have_the_quantiles_of_the_pings(spread: bool) -> None:
     """All drives with pings; stations all over them send one packet up and get one down."""
     replayed_ms, pinged_ms = [], []
-    for file in sorted(LOGS.glob("*.csv")):
-        header, *lines = (line.split(",") for line in file.read_text().splitlines())
-        column = header.index("PINGAVG")
-        pings = [float(line[column]) for line in lines if line[column] != "-"]
+    for seed, file in enumerate(sorted(LOGS.glob("*.csv"))):
+        pings = logged_in(file, "PINGAVG")
         if not pings:
             continue
         pinged_ms += pings
@@ -674,6 +694,7 @@ def test_replayed_latencies_have_the_quantiles_of_the_pings(spread: bool) -> Non
         drive = Drive(
             file,
             len(stations),
+            seed=seed,
             stagger=True,
             spread=spread,
             network={"core": {"server_ms": 0.0}},
