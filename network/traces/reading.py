@@ -8,6 +8,10 @@ from network.traces.plain import read_plain
 from network.traces.table import Table
 from network.traces.trace import Trace
 
+# A shorter drive is a mistake: of units, or of a phone that stayed where it was.
+_LEAST_S = 0.1
+_LEAST_M = 1.0
+
 
 def read_trace(settings: TraceSettings) -> Trace:
     """Read the file that the settings name; its header tells its kind.
@@ -29,9 +33,21 @@ def read_trace(settings: TraceSettings) -> Trace:
         )
     if not trace.served.any():
         raise ValueError(f"{settings.file}: no service in any row; expected some")
-    if settings.follow == "distance":
-        if trace.distance_m is None:
-            raise ValueError(f"{settings.file}: no positions; expected them to follow distance")
-        if trace.end_m <= 0.0:
-            raise ValueError(f"{settings.file}: never moves; expected a drive to follow distance")
+    if settings.follow == "distance" and trace.distance_m is None:
+        raise ValueError(f"{settings.file}: no positions; expected them to follow distance")
+    length, least, start, unit = (
+        (trace.end_s, _LEAST_S, settings.start_s, "s")
+        if settings.follow == "time"
+        else (trace.end_m, _LEAST_M, settings.start_m, "m")
+    )
+    if length < least:
+        raise ValueError(
+            f"{settings.file}: a drive of {length:g} {unit}; expected {least:g} or more "
+            f"to follow {settings.follow}"
+        )
+    if start >= length:
+        raise ValueError(
+            f"{settings.file}: a drive of {length:g} {unit}; expected start_{unit} in it, "
+            f"not {start:g}"
+        )
     return trace

@@ -356,8 +356,13 @@ def test_settings_that_contradict_are_refused(write: Any) -> None:
     with pytest.raises(ValueError, match="no positions"):
         read(file, follow="distance")
     file = write("0,20,5", "1,20,5", header="time_s,latency_ms,distance_m")
-    with pytest.raises(ValueError, match="never moves"):
+    with pytest.raises(ValueError, match="a drive of 0 m; expected 1 or more to follow distance"):
         read(file, follow="distance")
+    with pytest.raises(ValueError, match="a drive of 2 s; expected start_s in it, not 2"):
+        read(file, start_s=2)
+    file = write("0,20", "1e-9,20", header="time_s,latency_ms")
+    with pytest.raises(ValueError, match=r"a drive of 2e-09 s; expected 0\.1 or more"):
+        read(file)
 
 
 # Replay
