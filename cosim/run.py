@@ -29,7 +29,7 @@ from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
-from cosim.traffic.files import read_configuration
+from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m, read_buildings
 from cosim.traffic.sumo import SumoTraffic
 from network.base import LinkModel
@@ -127,7 +127,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     users = RoadUsers()
     events = Events(scenario.events)
     settings = scenario.vehicles
-    net, additional = _net_and_additional(scenario)
+    net, additional = net_and_additional(scenario.traffic)
     footprints = read_buildings(additional)
     buildings = shapely.STRtree(footprints) if footprints else None
     traffic = SumoTraffic(
@@ -191,15 +191,6 @@ def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon])
         )
     except ValueError as error:
         raise BadInput(f"network: {error}") from error
-
-
-def _net_and_additional(scenario: Scenario) -> tuple[Path, list[Path]]:
-    traffic = scenario.traffic
-    if traffic.sumocfg is not None:
-        configuration = read_configuration(traffic.sumocfg)
-        return configuration.net, configuration.additional
-    assert traffic.net is not None
-    return traffic.net, list(traffic.additional)
 
 
 def _make_empty(run_dir: Path) -> None:

@@ -20,7 +20,7 @@ from cosim.clock import to_ns
 from cosim.plots.recorded import Recorded
 from cosim.plots.style import COLOURS, HALO, WIDTH_IN, caption, new_figure, title
 from cosim.scenario import Scenario
-from cosim.traffic.files import read_configuration
+from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m, read_buildings
 from network.arrays import Floats, Ints
 from network.phy import prb_count
@@ -85,13 +85,7 @@ def read_ground(scenario: Scenario) -> Ground:
     Raises:
         BadInput: A file is gone or can't be read.
     """
-    traffic = scenario.traffic
-    if traffic.sumocfg is not None:
-        configuration = read_configuration(traffic.sumocfg)
-        net, additional = configuration.net, configuration.additional
-    else:
-        assert traffic.net is not None
-        net, additional = traffic.net, list(traffic.additional)
+    net, additional = net_and_additional(scenario.traffic)
     bounds = net_bounds_m(net)
     return Ground(bounds, _roads(net), read_buildings(additional))
 

@@ -108,6 +108,19 @@ def read_configuration(sumocfg: Path) -> SumoConfiguration:
         )
 
 
+def net_and_additional(settings: TrafficSettings) -> tuple[Path, list[Path]]:
+    """The net and the additional files that a scenario's traffic is made of.
+
+    Raises:
+        BadInput: SUMO refuses the .sumocfg.
+    """
+    if settings.sumocfg is not None:
+        configuration = read_configuration(settings.sumocfg)
+        return configuration.net, configuration.additional
+    assert settings.net is not None
+    return settings.net, list(settings.additional)
+
+
 def sumo_arguments(settings: TrafficSettings, run_dir: Path, seed: int) -> list[str]:
     """SUMO's arguments (without the program) for a run; rewrites what writes beside its input.
 
