@@ -40,10 +40,39 @@ _PAIRS_AT_ONCE = 1 << 20
 
 
 class Cause(IntEnum):
-    """Why a station changed its cell."""
+    """Why a station changed its cell, and what became of a handover that failed.
+
+    The failures are those of TS 38.300 clause 15.5.2.2: named by where the station was before its
+    connection failed, and by where it came back.
+    """
 
     A3 = 0
-    REESTABLISHMENT = 1  # after radio link failure, or on coming back into coverage
+    REESTABLISHMENT = 1  # after radio link failure, in the same cell or late; or into coverage
+    A5 = 2
+    TOO_LATE = 3  # radio link failure, no handover shortly before, came back in another cell
+    TOO_EARLY = 4  # radio link failure shortly after a handover, came back in its source
+    WRONG_CELL = 5  # the same, came back neither in the handover's source nor in its target
+    T304_TOO_EARLY = 6  # no access to the target until T304 expired, came back in the source
+    T304_WRONG_CELL = 7  # the same, came back neither in the source nor in the target
+    T304_EXPIRY = 8  # the same, came back in the target after all, or never left (DAPS)
+
+
+HANDOVER_FAILURES = frozenset(
+    (
+        Cause.TOO_LATE,
+        Cause.TOO_EARLY,
+        Cause.WRONG_CELL,
+        Cause.T304_TOO_EARLY,
+        Cause.T304_WRONG_CELL,
+        Cause.T304_EXPIRY,
+    )
+)
+"""Causes that a failed handover, or one that should have been, comes to."""
+
+RADIO_LINK_FAILURES = frozenset(
+    (Cause.REESTABLISHMENT, Cause.TOO_LATE, Cause.TOO_EARLY, Cause.WRONG_CELL)
+)
+"""Causes that follow a radio link failure, if there was a cell before."""
 
 
 class Handovers(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 
-from network.arrays import Floats, Ints
+from network.arrays import Bools, Floats, Ints
 from network.base import TRIES, Cause, Handovers, LinkModel, StationState
 from network.core import Core
 from network.draws import Draws, key_of
@@ -29,10 +30,12 @@ from network.ran.cells import (
     sites_of,
     utilisation_of,
 )
+from network.ran.failures import ConnectionFailures
 from network.ran.handover import HandoverDelays, History
-from network.ran.measurement import EventA3, RadioLinkMonitor
+from network.ran.measurement import RadioLinkMonitor
 from network.ran.scheduler import Arrivals, Scheduler
 from network.ran.signals import Signals
+from network.ran.triggers import HandoverTriggers
 from network.ran.uplink import interference_mw
 from network.settings import NetworkSettings
 
@@ -42,11 +45,16 @@ _PARTS = _AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN = range(4)
 
 
 class _Command(NamedTuple):
-    """Handovers that have been decided and take effect at an instant."""
+    """Handovers that have been decided and take effect at an instant.
+
+    `begun_ns` is when stations that the source goes on serving (DAPS) got the command, -1 for one
+    that is still to come.
+    """
 
     instant_ns: int
     station: Ints
     target: Ints
+    begun_ns: int = -1
 
 
 class Link(LinkModel):
@@ -130,14 +138,14 @@ class Link(LinkModel):
         self._blocked_from_ns = np.zeros(n, dtype=np.int64)
         self._blocked_until_ns = np.zeros(n, dtype=np.int64)
         self._commanded = np.zeros(n, dtype=np.bool_)
-        self._lost_cell = np.full(n, _NO_CELL)
-        self._a3 = EventA3(
-            n,
-            cells,
-            offset_db=handover.offset_db,
-            hysteresis_db=handover.hysteresis_db,
-            time_to_trigger_ns=handover.time_to_trigger_ms * NS_PER_MS,
-        )
+        # On the way into a new cell, and served by the old one until then (DAPS).
+        self._accessing = np.zeros(n, dtype=np.bool_)
+        self._switching = np.zeros(n, dtype=np.bool_)
+        self._triggers = HandoverTriggers(n, cells, handover)
+        self._failures = ConnectionFailures(n, handover)
+        self._event = Cause[handover.event]
+        self._t304_ns = handover.t304_ms * NS_PER_MS
+        self._site_of_cell = np.repeat(np.arange(len(sites)), [site.sectors for site in sites])
         self._monitor = RadioLinkMonitor(
             n,
             qout_db=handover.qout_db,
@@ -163,7 +171,8 @@ class Link(LinkModel):
         self._blocked_from_ns[station] = self._now_ns
         self._blocked_until_ns[station] = NEVER
         self._commanded[station] = False
-        self._lost_cell[station] = _NO_CELL
+        self._accessing[station] = False
+        self._failures.forget(station)
 
     def detach(self, station: int) -> None:
         """Take a station out; see `LinkModel.detach`."""
@@ -373,7 +382,8 @@ class Link(LinkModel):
             return
         self._signals.begin(new, *self._places(new))
         self._measured[new] = True
-        found = self._connect(new)
+        found, cell = self._strongest(new)
+        self._enter_cell(found, cell)
         self._blocked_until_ns[found] = 0
 
     def _measure(self) -> None:
@@ -391,9 +401,11 @@ class Link(LinkModel):
         self._reported_down_db[here] = self._down_sinr_db[here]
         self._reported_up_db[here] = self._up_sinr_db[here]
         self._update_sinr(here)
+        self._try_access(np.flatnonzero(self._accessing))
 
         free = here[self._blocked_until_ns[here] < now]
         failed = self._monitor.update(now, free, self._down_sinr_db[free])
+        failed &= ~self._switching[free]
         self._search(rows[~served])
         if failed.any():
             self._fail(free[failed])
@@ -401,47 +413,135 @@ class Link(LinkModel):
         self._trigger(ready)
 
     def _trigger(self, stations: Ints) -> None:
-        """Decide handovers by event A3, for stations that the old cell's command still reaches.
-
-        The command is sent several times over. In a slot in which a neighbour is silent it doesn't
-        disturb, so the command only suffers from who is busy in all of these slots.
-        """
-        reporting, target = self._a3.update(
-            self._now_ns, stations, self._signals.rsrp_dbm[stations], self._serving[stations]
+        """Decide handovers by the events of stations that aren't amid one."""
+        moving, target = self._triggers.update(
+            self._now_ns,
+            stations,
+            self._signals.rsrp_dbm[stations],
+            self._serving[stations],
+            self._hears,
         )
-        if not reporting.size:
+        if not moving.size:
             return
+        rules = self._settings.handover
+        if rules.procedure == "conditional":
+            self._hand_over(moving, target)
+        else:
+            self._commanded[moving] = True
+            instant = self._now_ns + round(rules.preparation_ms * NS_PER_MS)
+            insort(self._commands, _Command(instant, moving, target), key=_instant)
+
+    def _hears(self, stations: Ints, cells: Ints | None = None) -> Bools:
+        """Return which stations commands of the serving or of other cells reach.
+
+        A command is sent several times over, and so are the messages of random access. In a slot in
+        which a neighbour is silent it doesn't disturb, so they only suffer from who is busy in all
+        of these slots.
+        """
         busy_throughout = self._down.utilisation**self._settings.scheduling.harq_max_transmissions
         sinr_db, _ = self._signals.sinr_db(
-            reporting, self._serving[reporting], busy_throughout, self._up.utilisation
+            stations,
+            self._serving[stations] if cells is None else cells,
+            busy_throughout,
+            self._up.utilisation,
         )
-        heard = sinr_db >= self._settings.handover.qout_db
-        reporting, target = reporting[heard], target[heard]
-        if reporting.size:
-            self._commanded[reporting] = True
-            instant = self._now_ns + round(self._settings.handover.preparation_ms * NS_PER_MS)
-            self._commands.append(_Command(instant, reporting, target))
+        return np.asarray(sinr_db >= self._settings.handover.qout_db)
 
     def _execute_commands(self) -> None:
         while self._commands and self._commands[0].instant_ns == self._now_ns:
             command = self._commands.popleft()
-            stations, target = command.station, command.target
-            if not stations.size:
+            if not command.station.size:
                 continue
-            self._commanded[stations] = False
-            source = self._serving[stations]
-            span = self._delays.interruption_ns(self._key[stations], self._now_ns)
-            self._block(stations, self._now_ns + span)
-            self._serving[stations] = target
-            self._enter_cell(stations)
-            begin = np.full(len(stations), self._now_ns)
-            self._changes.add(begin, stations, source, target, Cause.A3, span)
+            if command.begun_ns >= 0:
+                self._switch(command)
+            elif self._settings.handover.procedure == "daps":
+                self._begin_switch(command)
+            else:
+                self._commanded[command.station] = False
+                self._hand_over(command.station, command.target)
+
+    def _hand_over(self, stations: Ints, target: Ints) -> None:
+        """Take stations out of their cells; they begin random access in the target ones."""
+        source = self._serving[stations]
+        span = self._delays.interruption_ns(self._key[stations], self._now_ns)
+        self._block(stations, self._now_ns + span)
+        self._enter_cell(stations, target)
+        self._failures.handed_over(stations, source, target, self._now_ns)
+        self._accessing[stations] = True
+        self._try_access(stations)
+
+    def _try_access(self, stations: Ints) -> None:
+        """See who of those accessing a cell gets in before the next measurement.
+
+        A target that isn't heard is tried again after each measurement until T304 expires.
+        """
+        if not stations.size:
+            return
+        next_ns = (self._now_ns // self._period_ns + 1) * self._period_ns
+        stations = stations[self._blocked_until_ns[stations] <= next_ns]
+        if not stations.size:
+            return
+        begun, ready = self._blocked_from_ns[stations], self._blocked_until_ns[stations]
+        inside = self._hears(stations) & (ready - begun <= self._t304_ns)
+        arrived = stations[inside]
+        self._accessing[arrived] = False
+        self._changes.add(
+            begun[inside],
+            arrived,
+            self._failures.source(arrived),
+            self._serving[arrived],
+            self._event,
+            (ready - begun)[inside],
+        )
+        expired = ~inside & (self._now_ns - begun >= self._t304_ns)
+        self._blocked_until_ns[stations[~inside & ~expired]] += self._period_ns
+        failed = stations[expired]
+        if failed.size:
+            self._accessing[failed] = False
+            self._failures.access_failed(failed, self._now_ns)
+            self._blocked_until_ns[failed] = NEVER
+            self._serving[failed] = _NO_CELL
+            self._search(failed)
+
+    def _begin_switch(self, command: _Command) -> None:
+        """Let stations access the target while the source serves them (DAPS)."""
+        now = self._now_ns
+        self._switching[command.station] = True
+        ready = now + self._delays.interruption_ns(self._key[command.station], now)
+        for n, instant in enumerate(ready.tolist()):
+            one = slice(n, n + 1)
+            switch = _Command(instant, command.station[one], command.target[one], now)
+            insort(self._commands, switch, key=_instant)
+
+    def _switch(self, command: _Command) -> None:
+        """Let the target serve in the source's stead, if the station got in (DAPS).
+
+        Otherwise it tries again, until T304 expires and it stays in the source.
+        """
+        now, stations, target = self._now_ns, command.station, command.target
+        source = self._serving[stations]
+        inside = bool(self._hears(stations, target)[0])
+        if not inside and now + self._period_ns - command.begun_ns <= self._t304_ns:
+            later = command._replace(instant_ns=now + self._period_ns)
+            insort(self._commands, later, key=_instant)
+            return
+        self._commanded[stations] = False
+        self._switching[stations] = False
+        at, none = np.array([now]), np.zeros(1, dtype=np.int64)
+        if inside and now - command.begun_ns <= self._t304_ns:
+            self._block(stations, now)
+            self._enter_cell(stations, target)
+            self._failures.handed_over(stations, source, target, command.begun_ns)
+            self._changes.add(at, stations, source, target, self._event, none)
+        else:
+            self._changes.add(at, stations, source, source, Cause.T304_EXPIRY, none)
 
     def _withdraw_commands(self, stations: Ints) -> None:
         """Forget the handovers that stations have been or would be told of."""
         self._commanded[stations] = False
+        self._switching[stations] = False
         self._commands = deque(
-            _Command(command.instant_ns, command.station[keep], command.target[keep])
+            command._replace(station=command.station[keep], target=command.target[keep])
             for command in self._commands
             for keep in [~np.isin(command.station, stations)]
         )
@@ -449,41 +549,47 @@ class Link(LinkModel):
     def _fail(self, stations: Ints) -> None:
         """Declare radio link failure: look for a cell, and be out of service until then."""
         self._withdraw_commands(stations)
-        self._lost_cell[stations] = self._serving[stations]
+        self._failures.radio_link_failed(stations, self._serving[stations], self._now_ns)
         self._block(stations, NEVER)
         self._serving[stations] = _NO_CELL
         self._search(stations)
 
     def _search(self, stations: Ints) -> None:
-        """Let stations without a cell re-establish at the strongest one, if there is any."""
-        found = self._connect(stations)
+        """Let stations without a cell come back in the strongest one, if there is any.
+
+        They re-establish, or, where that cell is prepared for a conditional handover, execute that
+        (TS 38.331 clause 5.3.7.3).
+        """
+        found, cell = self._strongest(stations)
         if not found.size:
             return
-        ready = self._now_ns + self._delays.reestablishment_ns
+        now = self._now_ns
+        known = self._failures.knows(found, cell, self._site_of_cell)
+        delay = np.where(known, 0, self._delays.context_fetch_ns) + self._delays.reestablishment_ns
+        prepared = self._triggers.prepared(found, cell, now)
+        if prepared.any():
+            executed = self._delays.interruption_ns(self._key[found], now)
+            delay = np.where(prepared, executed, delay)
+        lost = self._failures.lost(found)
+        cause = self._failures.came_back(found, cell, now)
+        self._enter_cell(found, cell)
+        ready = now + delay
         self._blocked_until_ns[found] = ready
-        self._changes.add(
-            self._blocked_from_ns[found],
-            found,
-            self._lost_cell[found],
-            self._serving[found],
-            Cause.REESTABLISHMENT,
-            ready - self._blocked_from_ns[found],
-        )
+        begun = self._blocked_from_ns[found]
+        self._changes.add(begun, found, lost, cell, cause, ready - begun)
 
-    def _connect(self, stations: Ints) -> Ints:
-        """Give stations their strongest cell; return those for which one is strong enough."""
+    def _strongest(self, stations: Ints) -> tuple[Ints, Ints]:
+        """Return those stations that a cell is strong enough for, and the strongest of each."""
         if not stations.size:
-            return stations
+            return stations, stations
         best = np.argmax(self._signals.rsrp_dbm[stations], axis=1)
         level = self._signals.rsrp_dbm[stations, best]
         reached = level >= self._settings.handover.min_rsrp_dbm
-        found: Ints = stations[reached]
-        self._serving[found] = best[reached]
-        self._enter_cell(found)
-        return found
+        return stations[reached], best[reached]
 
-    def _enter_cell(self, stations: Ints) -> None:
-        self._a3.reset(stations)
+    def _enter_cell(self, stations: Ints, cells: Ints) -> None:
+        self._serving[stations] = cells
+        self._triggers.reset(stations)
         self._monitor.reset(stations)
         self._update_sinr(stations)
         self._reported_down_db[stations] = self._down_sinr_db[stations]
@@ -497,7 +603,10 @@ class Link(LinkModel):
     def _places(self, stations: Ints) -> tuple[Floats, Floats, Floats]:
         """Return x, y and the antenna's height [m] of stations now."""
         assert self._positions is not None
-        return *self._positions.at(self._now_ns, stations), self._height_m[stations]
+        x_m, y_m = self._positions.at(self._now_ns, stations)
+        # The last bits hang on the instant that the caller gave positions for; on the edge of a
+        # square of the shadowing map they would decide.
+        return np.round(x_m, 6), np.round(y_m, 6), self._height_m[stations]
 
     def _update_sinr(self, stations: Ints) -> None:
         """Work out the SINR of stations in their cells, with every cell's present load."""
@@ -539,13 +648,19 @@ class Link(LinkModel):
             "_blocked_from_ns",
             "_blocked_until_ns",
             "_commanded",
-            "_lost_cell",
+            "_accessing",
+            "_switching",
         ):
             setattr(self, name, np.pad(getattr(self, name), more))
         self._signals.grow(capacity)
-        self._a3.grow(capacity)
+        self._triggers.grow(capacity)
+        self._failures.grow(capacity)
         self._monitor.grow(capacity)
         self._changes.grow(capacity)
+
+
+def _instant(command: _Command) -> int:
+    return command.instant_ns
 
 
 def _waiting(ready_ns: Ints) -> Ints:

@@ -125,17 +125,49 @@ class GridSettings(Settings):
 
 
 class HandoverSettings(Settings):
-    """Measurements, event A3, a handover's delays, radio link failure (TS 38.331, TS 38.133)."""
+    """Measurements, events, handovers and their delays, radio link failure (TS 38.331, TS 38.133).
 
-    event: Literal["A3"] = Field("A3", description="Event that starts a handover.")
+    Durations that a station notices only by measuring (T310, T304) end with a measurement.
+    """
+
+    event: Literal["A3", "A5"] = Field(
+        "A3",
+        description="Event that starts a handover: A3, a neighbour is better by an offset; "
+        "A5, the serving cell is below one threshold and a neighbour above another.",
+    )
+    procedure: Literal["normal", "conditional", "daps"] = Field(
+        "normal",
+        description="normal: on the network's command. conditional: prepared early and executed "
+        "by the station itself (TS 38.331 clause 5.3.5.13). daps: on command, and the source "
+        "serves until the target does.",
+    )
     offset_db: float = Field(
         3.0,
         ge=-15.0,
         le=15.0,
         description="a3-Offset [dB]: how much better the neighbour has to be.",
     )
+    a5_threshold1_dbm: float = Field(
+        -100.0, ge=-156.0, le=-31.0, description="a5-Threshold1 [dBm]: serving cell weaker."
+    )
+    a5_threshold2_dbm: float = Field(
+        -96.0, ge=-156.0, le=-31.0, description="a5-Threshold2 [dBm]: neighbour stronger."
+    )
+    a2_threshold_dbm: float | None = Field(
+        None,
+        ge=-156.0,
+        le=-31.0,
+        description="a2-Threshold [dBm]: neighbours are measured only once the serving cell is "
+        "weaker (event A2); none measures them always.",
+    )
+    conditional_lead_db: float = Field(
+        3.0,
+        ge=0.0,
+        le=30.0,
+        description="How much sooner [dB] than it is executed a conditional handover is prepared.",
+    )
     hysteresis_db: float = Field(
-        1.0, ge=0.0, le=15.0, description="Hysteresis [dB] of entering and of leaving the event."
+        1.0, ge=0.0, le=15.0, description="Hysteresis [dB] of entering and of leaving the events."
     )
     time_to_trigger_ms: TimeToTriggerMs = Field(
         160, description="How long the event has to hold [ms]; the values of TS 38.331."
@@ -165,7 +197,11 @@ class HandoverSettings(Settings):
         20.0, ge=0.0, le=1000.0, description="T_processing [ms] (TS 38.133 clause 6.1.1.2.2)."
     )
     smtc_period_ms: float = Field(
-        20.0, ge=0.0, le=160.0, description="T_delta is drawn evenly from 0 to this [ms]."
+        20.0,
+        ge=0.0,
+        le=160.0,
+        description="Period of the measurement windows [ms]: layer 1 measures over five of them, "
+        "200 ms at least (TS 38.133 clause 9.2.5); T_delta is drawn evenly from 0 to this.",
     )
     prach_period_ms: float = Field(
         10.0,
@@ -176,6 +212,10 @@ class HandoverSettings(Settings):
     margin_ms: float = Field(2.0, ge=0.0, le=100.0, description="T_margin [ms] (TS 38.133).")
     random_access_ms: float = Field(
         6.0, ge=0.0, le=1000.0, description="From the preamble to the first user data [ms]."
+    )
+    t304_ms: Literal[50, 100, 150, 200, 500, 1000, 2000, 10000] = Field(
+        1000,
+        description="T304 [ms]: the handover has failed if there was no access to the target.",
     )
     ping_pong_s: float = Field(
         1.0,
@@ -195,6 +235,24 @@ class HandoverSettings(Settings):
         ge=0.0,
         le=10_000.0,
         description="From finding a cell after radio link failure to user data [ms].",
+    )
+    context_fetch_ms: float = Field(
+        10.0,
+        ge=0.0,
+        le=10_000.0,
+        description="What it takes longer at another site, to get the station's context [ms].",
+    )
+    t311_ms: Literal[1000, 3000, 5000, 10000, 15000, 20000, 30000] = Field(
+        3000,
+        description="T311 [ms]: who finds a cell later than this after a failure has gone idle, "
+        "which isn't put down to a handover.",
+    )
+    tstore_ue_cntxt_ms: int = Field(
+        2000,
+        ge=0,
+        le=60_000,
+        description="Tstore_UE_cntxt [ms]: a failure within this after a handover began is put "
+        "down to it (too early, wrong cell), a later one isn't (TS 38.300 clause 15.5.2.2).",
     )
     min_rsrp_dbm: float = Field(
         -120.0,

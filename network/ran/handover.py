@@ -37,6 +37,7 @@ class HandoverDelays:
         self._occasion = Draws(seed, "handover/random access occasion")
         self._reference = Draws(seed, "handover/reference signal")
         self.reestablishment_ns = round(settings.reestablishment_ms * NS_PER_MS)
+        self.context_fetch_ns = round(settings.context_fetch_ms * NS_PER_MS)
 
     def interruption_ns(self, keys: NDArray[np.uint64], instant_ns: int) -> Ints:
         """Return how long handovers of stations interrupt, begun at an instant [ns]."""
@@ -84,16 +85,20 @@ class History:
         station: Ints,
         from_cell: Ints,
         to_cell: Ints,
-        cause: Cause,
+        cause: Cause | Ints,
         interruption_ns: Ints,
     ) -> None:
-        """Note changes, of each station one; all arrays have the shape (n,)."""
+        """Note changes, of each station one; all arrays have the shape (n,).
+
+        Coming back to the same cell is noted, but doesn't end the stay there.
+        """
         end = instant_ns + interruption_ns
         back = (to_cell == self._cell_before[station]) & (to_cell != from_cell)
         ping_pong = back & (end - self._ended_ns[station] < self._minimum_stay_ns)
-        self._cell_before[station] = from_cell
-        self._ended_ns[station] = end
-        causes = np.full(len(station), int(cause))
+        left = from_cell != to_cell
+        self._cell_before[station[left]] = from_cell[left]
+        self._ended_ns[station[left]] = end[left]
+        causes = np.broadcast_to(np.asarray(cause, dtype=np.int64), len(station)).copy()
         self._changes.append(
             Handovers(instant_ns, station, from_cell, to_cell, causes, interruption_ns, ping_pong)
         )

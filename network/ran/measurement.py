@@ -1,6 +1,8 @@
-"""What a station concludes from measuring: layer 3 filter, event A3, radio link monitoring."""
+"""What a station concludes from measuring: layer 3 filter, events, radio link monitoring."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,48 +15,52 @@ Levels = Floats | NDArray[np.float32]
 L1_PERIOD_MS = 200.0
 """The measurement period that a filter coefficient is meant for (FR1, TS 38.133 clause 9.2.5)."""
 
+_SAMPLES = 5
 
-def filter_weight(coefficient: int, period_ms: float) -> float:
+
+def layer_1_period_ms(smtc_period_ms: float) -> float:
+    """Return the time that layer 1 takes for a measurement [ms].
+
+    Intra-frequency, FR1, without gaps and DRX: five occasions of the SMTC window, but 200 ms at
+    least (TS 38.133 clause 9.2.5.2).
+
+    Args:
+        smtc_period_ms: Period of the SMTC window [ms].
+    """
+    return max(L1_PERIOD_MS, _SAMPLES * smtc_period_ms)
+
+
+def filter_weight(coefficient: int, period_ms: float, smtc_period_ms: float = 20.0) -> float:
     """Return how much a new measurement weighs in the layer 3 filter (TS 38.331 clause 5.5.3.2).
 
-    The filter is F = (1 - a) F' + a M with a = 1/2^(k/4). It is meant for measurements every
-    200 ms; where they come at another rate, the specification asks for the same behaviour in time,
-    so here the old value fades by (1 - a) in 200 ms, however many measurements that is.
+    The filter is F = (1 - a) F' + a M with a = 1/2^(k/4). It is meant for one measurement of layer
+    1 after another, every 200 ms unless the SMTC window is rare; where they come at another rate,
+    the specification asks for the same behaviour in time, so here the old value fades by (1 - a) in
+    that time, however many measurements it is.
 
     Args:
         coefficient: k.
         period_ms: Time between measurements [ms].
+        smtc_period_ms: Period of the SMTC window [ms].
     """
     weight = 2.0 ** (-coefficient / 4.0)
-    return float(1.0 - (1.0 - weight) ** (period_ms / L1_PERIOD_MS))
+    return float(1.0 - (1.0 - weight) ** (period_ms / layer_1_period_ms(smtc_period_ms)))
 
 
-class EventA3:
-    """Event A3: a neighbour is an offset better than the serving cell (TS 38.331 5.5.4.4).
+class NeighbourEvent(ABC):
+    """An event of TS 38.331 clause 5.5.4 that neighbouring cells enter and leave.
 
-    A neighbour enters while ``Mn - Hys > Mp + Off`` and leaves once ``Mn + Hys < Mp + Off``. It
-    triggers when the entering condition has held for every measurement of the time to trigger; one
-    measurement without it begins anew. Once triggered it stays so until it leaves.
+    It triggers when the entering condition has held for every measurement of the time to trigger;
+    one measurement without it begins anew. Once triggered it stays so until the leaving condition
+    holds.
 
     Args:
         stations: Rows to keep track of.
         cells: Number of cells.
-        offset_db: a3-Offset [dB].
-        hysteresis_db: Hysteresis [dB].
         time_to_trigger_ns: Time to trigger [ns].
     """
 
-    def __init__(
-        self,
-        stations: int,
-        cells: int,
-        *,
-        offset_db: float,
-        hysteresis_db: float,
-        time_to_trigger_ns: int,
-    ) -> None:
-        self._enter_db = offset_db + hysteresis_db
-        self._leave_db = offset_db - hysteresis_db
+    def __init__(self, stations: int, cells: int, *, time_to_trigger_ns: int) -> None:
         self._time_to_trigger_ns = time_to_trigger_ns
         self._inside = np.zeros((stations, cells), dtype=np.bool_)
         self._triggered = np.zeros((stations, cells), dtype=np.bool_)
@@ -75,8 +81,17 @@ class EventA3:
         self._triggered[stations] = False
         self._active[stations] = False
 
+    def triggered(self, stations: Ints) -> Bools:
+        """Return which cells are triggered for rows (n, cells)."""
+        return self._triggered[stations]
+
     def update(
-        self, instant_ns: int, stations: Ints, rsrp_dbm: Levels, serving: Ints
+        self,
+        instant_ns: int,
+        stations: Ints,
+        rsrp_dbm: Levels,
+        serving: Ints,
+        allowed: Bools | None = None,
     ) -> tuple[Ints, Ints]:
         """Take in one measurement of some rows, each row once.
 
@@ -85,20 +100,20 @@ class EventA3:
             stations: The rows (n,).
             rsrp_dbm: Filtered RSRP of every cell (n, cells) [dBm].
             serving: Serving cell of each (n,).
+            allowed: Which cells may be returned (n, cells); without it all.
 
         Returns:
             The stations that have a triggered neighbour, and the strongest such neighbour of each.
         """
         own = rsrp_dbm[np.arange(len(stations)), serving]
         # Most stations have no neighbour near the threshold: only the others are looked at closely.
-        near = (rsrp_dbm.max(axis=1) - own > self._enter_db) | self._active[stations]
+        near = self._near(own, rsrp_dbm.max(axis=1)) | self._active[stations]
         stations, rsrp_dbm, serving, own = stations[near], rsrp_dbm[near], serving[near], own[near]
-        better = rsrp_dbm - own[:, None]
-        entering = better > self._enter_db
+        entering, leaving = self._conditions(own[:, None], rsrp_dbm)
         # The serving cell is no neighbour of itself, even with a negative offset.
         entering[np.arange(len(stations)), serving] = False
         triggered = self._triggered[stations]
-        triggered &= better >= self._leave_db
+        triggered &= ~leaving
         row, cell = np.nonzero(entering)
         new = ~self._inside[stations[row], cell]
         self._since_ns[stations[row[new]], cell[new]] = instant_ns
@@ -107,9 +122,145 @@ class EventA3:
         self._inside[stations] = entering
         self._triggered[stations] = triggered
         self._active[stations] = (entering | triggered).any(axis=1)
+        if allowed is not None:
+            triggered = triggered & allowed[near]
         rows = np.flatnonzero(triggered.any(axis=1))
         best = np.argmax(np.where(triggered[rows], rsrp_dbm[rows], -np.inf), axis=1)
         return stations[rows], best
+
+    @abstractmethod
+    def _near(self, own_dbm: Levels, strongest_dbm: Levels) -> Bools:
+        """Return whether any cell may fulfil the entering condition; arrays of shape (n,)."""
+
+    @abstractmethod
+    def _conditions(self, own_dbm: Levels, rsrp_dbm: Levels) -> tuple[Bools, Bools]:
+        """Return entering and leaving conditions of cells (n, cells); `own_dbm` is (n, 1)."""
+
+
+class EventA3(NeighbourEvent):
+    """Event A3: a neighbour is an offset better than the serving cell (TS 38.331 5.5.4.4).
+
+    A neighbour enters while ``Mn - Hys > Mp + Off`` and leaves once ``Mn + Hys < Mp + Off``.
+
+    Args:
+        stations: Rows to keep track of.
+        cells: Number of cells.
+        offset_db: a3-Offset [dB].
+        hysteresis_db: Hysteresis [dB].
+        time_to_trigger_ns: Time to trigger [ns].
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        cells: int,
+        *,
+        offset_db: float,
+        hysteresis_db: float,
+        time_to_trigger_ns: int,
+    ) -> None:
+        super().__init__(stations, cells, time_to_trigger_ns=time_to_trigger_ns)
+        self._enter_db = offset_db + hysteresis_db
+        self._leave_db = offset_db - hysteresis_db
+
+    def _near(self, own_dbm: Levels, strongest_dbm: Levels) -> Bools:
+        return np.asarray(strongest_dbm - own_dbm > self._enter_db)
+
+    def _conditions(self, own_dbm: Levels, rsrp_dbm: Levels) -> tuple[Bools, Bools]:
+        better = rsrp_dbm - own_dbm
+        return np.asarray(better > self._enter_db), np.asarray(better < self._leave_db)
+
+
+class EventA5(NeighbourEvent):
+    """Event A5: the serving cell is weak and a neighbour is strong enough (TS 38.331 5.5.4.6).
+
+    A neighbour enters while ``Mp + Hys < Thresh1`` and ``Mn - Hys > Thresh2``; it leaves once
+    ``Mp - Hys > Thresh1`` or ``Mn + Hys < Thresh2``.
+
+    Args:
+        stations: Rows to keep track of.
+        cells: Number of cells.
+        threshold1_dbm: a5-Threshold1, for the serving cell [dBm].
+        threshold2_dbm: a5-Threshold2, for a neighbour [dBm].
+        hysteresis_db: Hysteresis [dB].
+        time_to_trigger_ns: Time to trigger [ns].
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        cells: int,
+        *,
+        threshold1_dbm: float,
+        threshold2_dbm: float,
+        hysteresis_db: float,
+        time_to_trigger_ns: int,
+    ) -> None:
+        super().__init__(stations, cells, time_to_trigger_ns=time_to_trigger_ns)
+        self._threshold1_dbm = threshold1_dbm
+        self._threshold2_dbm = threshold2_dbm
+        self._hysteresis_db = hysteresis_db
+
+    def _near(self, own_dbm: Levels, strongest_dbm: Levels) -> Bools:
+        weak = own_dbm + self._hysteresis_db < self._threshold1_dbm
+        return np.asarray(weak & (strongest_dbm - self._hysteresis_db > self._threshold2_dbm))
+
+    def _conditions(self, own_dbm: Levels, rsrp_dbm: Levels) -> tuple[Bools, Bools]:
+        hysteresis = self._hysteresis_db
+        entering = rsrp_dbm - hysteresis > self._threshold2_dbm
+        entering &= own_dbm + hysteresis < self._threshold1_dbm
+        leaving = rsrp_dbm + hysteresis < self._threshold2_dbm
+        leaving |= own_dbm - hysteresis > self._threshold1_dbm
+        return entering, leaving
+
+
+class EventA2:
+    """Event A2: the serving cell has become weak (TS 38.331 5.5.4.3).
+
+    It is entered while ``Ms + Hys < Thresh`` and left once ``Ms - Hys > Thresh``.
+
+    Args:
+        stations: Rows to keep track of.
+        threshold_dbm: a2-Threshold [dBm].
+        hysteresis_db: Hysteresis [dB].
+        time_to_trigger_ns: Time to trigger [ns].
+    """
+
+    def __init__(
+        self, stations: int, *, threshold_dbm: float, hysteresis_db: float, time_to_trigger_ns: int
+    ) -> None:
+        self._enter_dbm = threshold_dbm - hysteresis_db
+        self._leave_dbm = threshold_dbm + hysteresis_db
+        self._time_to_trigger_ns = time_to_trigger_ns
+        self._since_ns = np.full(stations, NEVER)
+        self._triggered = np.zeros(stations, dtype=np.bool_)
+
+    def grow(self, stations: int) -> None:
+        """Make room for more rows."""
+        more = (0, stations - len(self._since_ns))
+        self._since_ns = np.pad(self._since_ns, more, constant_values=NEVER)
+        self._triggered = np.pad(self._triggered, more)
+
+    def reset(self, stations: Ints | int) -> None:
+        """Forget what was going on in rows: new stations, or such with another serving cell."""
+        self._since_ns[stations] = NEVER
+        self._triggered[stations] = False
+
+    def update(self, instant_ns: int, stations: Ints, serving_dbm: Levels) -> Bools:
+        """Take in one measurement of some rows, each once; return for which it is triggered.
+
+        Args:
+            instant_ns: When it was taken [ns].
+            stations: The rows (n,).
+            serving_dbm: Filtered RSRP of the serving cell (n,) [dBm].
+        """
+        entering = serving_dbm < self._enter_dbm
+        since = np.where(entering, np.minimum(self._since_ns[stations], instant_ns), NEVER)
+        held = entering & (instant_ns - since >= self._time_to_trigger_ns)
+        self._since_ns[stations] = since
+        triggered: Bools = held | (self._triggered[stations] & (serving_dbm <= self._leave_dbm))
+        self._triggered[stations] = triggered
+        return triggered
 
 
 class RadioLinkMonitor:

@@ -47,7 +47,11 @@ class Signals:
         elements = prbs * phy.SUBCARRIERS_PER_PRB
         self._element_power_dbm = powers_dbm - 10.0 * np.log10(elements)
         self._weight = np.float32(
-            filter_weight(handover.filter_coefficient, handover.measurement_period_ms)
+            filter_weight(
+                handover.filter_coefficient,
+                handover.measurement_period_ms,
+                handover.smtc_period_ms,
+            )
         )
         prb_hz = radio.subcarrier_spacing_khz * 1e3 * phy.SUBCARRIERS_PER_PRB
         self._down_noise_mw = _mw(phy.noise_power_dbm(prb_hz, radio.ue_noise_figure_db))
