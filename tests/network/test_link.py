@@ -526,9 +526,7 @@ class Smooth:
         return np.asarray(-30.0 - 37.6 * np.log10(away_m) - np.tile([0.0, 30.0, 30.0], 2))
 
 
-@pytest.mark.parametrize(
-    ("neighbour_load", "cause"), [(0.3, Cause.A3), (2.0, Cause.TOO_LATE)]
-)
+@pytest.mark.parametrize(("neighbour_load", "cause"), [(0.3, Cause.A3), (2.0, Cause.TOO_LATE)])
 def test_a_busy_neighbour_drowns_the_late_command(neighbour_load: float, cause: Cause) -> None:
     # At 60 m/s the command comes far too late: the new cell is some 20 dB stronger by then.
     configuration = road(
