@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cosim.recording import read_table
+from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
 _NAMES_OF_VEHICLE = ("collisions", "min_ttc_s", "max_deceleration_mps2")
 
@@ -25,6 +26,8 @@ DESCRIPTIONS: dict[str, str] = {
     "v2x.latency_ms.p99": "the same, 99 % of the packets",
     "network.handovers": "changes of the serving cell",
     "network.ping_pongs": "returns within the minimum time of stay",
+    "network.handover_failures": "handovers too late, too early or to the wrong cell",
+    "network.radio_link_failures": "radio links that failed and were re-established",
     "network.interruption_ms.p95": "time without service around a handover",
     "network.sinr_db.p5": "downlink SINR over stations and time, the worst 5 %",
     "network.sinr_db.p50": "downlink SINR over stations and time, median",
@@ -65,11 +68,18 @@ def measure(
             np.maximum(-own["acceleration_mps2"], 0.0).max()
         )
     kpis.update(_messages(run_dir))
-    handovers = read_table(run_dir, "handovers", ["cause", "ping_pong", "interruption_ms"])
+    handovers = read_table(
+        run_dir, "handovers", ["from_cell", "cause", "ping_pong", "interruption_ms"]
+    )
     links = read_table(run_dir, "links", ["sinr_db"])
     twins = read_table(run_dir, "twins", ["age_ms", "position_error_m"])
     kpis["network.handovers"] = len(handovers)
     kpis["network.ping_pongs"] = int(handovers["ping_pong"].sum())
+    kpis["network.handover_failures"] = int(_caused_by(handovers, HANDOVER_FAILURES).sum())
+    # Without a cell before, a station came into coverage.
+    kpis["network.radio_link_failures"] = int(
+        (_caused_by(handovers, RADIO_LINK_FAILURES) & (handovers["from_cell"] != "")).sum()
+    )
     kpis["network.interruption_ms.p95"] = _quantile(handovers["interruption_ms"], 0.95)
     kpis["network.sinr_db.p5"] = _quantile(links["sinr_db"], 0.05)
     kpis["network.sinr_db.p50"] = _quantile(links["sinr_db"], 0.50)
@@ -94,6 +104,10 @@ def _messages(run_dir: Path) -> Mapping[str, float | None]:
         "v2x.latency_ms.p95": _quantile(latency_ms, 0.95),
         "v2x.latency_ms.p99": _quantile(latency_ms, 0.99),
     }
+
+
+def _caused_by(handovers: pd.DataFrame, causes: Iterable[Cause]) -> pd.Series:
+    return handovers["cause"].isin([cause.name.lower() for cause in causes])
 
 
 def _quantile(values: pd.Series, q: float) -> float | None:

@@ -13,8 +13,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, Scala
 from cosim.plots.recorded import Recorded, flows
 from cosim.plots.style import caption, colours_of, new_figure, say_empty, tidy, title
 from network.arrays import Floats
+from network.base import RADIO_LINK_FAILURES, Cause
 
-_CAUSES = {"a3": "handover", "reestablishment": "radio link failure"}
+_CAUSES = {
+    **{cause.name.lower(): "handover" for cause in (Cause.A3, Cause.A5)},
+    **{cause.name.lower(): "radio link failure" for cause in RADIO_LINK_FAILURES},
+    **{cause.name.lower(): "no access (T304)" for cause in Cause if cause.name.startswith("T304")},
+}
 _MOST_POINTS = 2000
 
 

@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from cosim.plots.recorded import Recorded, flows
 from cosim.plots.style import COLOURS, HALO, caption, colours_of, new_figure, say_empty, tidy, title
+from network.base import Cause
 
 _BAND_ROW_IN = 0.22
 _EVENT_ROWS = 8
@@ -179,7 +180,7 @@ def _draw_marks(
     """Draw handovers, failures, interruptions and the scenario's events; return their legend."""
     handovers = run.table("handovers", ["time_s", "id", "cause", "interruption_ms", "ping_pong"])
     handovers = handovers[handovers["id"].isin(vehicle_ids)]
-    failed = handovers["cause"] == "reestablishment"
+    failed = ~handovers["cause"].isin([Cause.A3.name.lower(), Cause.A5.name.lower()])
     back = handovers["ping_pong"].astype(bool)
     events = run.table("events", ["time_s", "kind", "id"])
     collisions = events[(events["kind"] == "collision") & events["id"].isin(vehicle_ids)]
@@ -190,7 +191,7 @@ def _draw_marks(
     kinds: tuple[tuple[pd.DataFrame, str, str, Literal["-", ":", "--"], Sequence[Axes]], ...] = (
         (handovers[~failed & ~back], "handover", "0.3", "-", radio),
         (handovers[~failed & back], "ping-pong handover", COLOURS[3], "-", radio),
-        (handovers[failed], "radio link failure, or back into coverage", COLOURS[1], "-", radio),
+        (handovers[failed], "connection failed, or back into coverage", COLOURS[1], "-", radio),
         (told, "event of the scenario", "0.3", ":", everywhere),
         (collisions, "collision", COLOURS[1], "--", everywhere),
     )

@@ -50,9 +50,17 @@ def run_dir(tmp_path: Path) -> Path:
             fate=["delivered", "delivered", "delivered", "radio", "in_flight"],
         ),
     )  # fmt: skip
-    run.add("handovers", rows("handovers", 2, cause=["a3", "a3"],
-                              interruption_ms=np.array([40.0, 60.0]),
-                              ping_pong=np.array([False, True])))  # fmt: skip
+    run.add(
+        "handovers",
+        rows(
+            "handovers", 8,
+            from_cell=["a/0", "b/0", "", "a/0", "a/0", "b/0", "a/0", "a/0"],
+            cause=["a3", "a5", "reestablishment", "reestablishment", "too_late", "wrong_cell",
+                   "t304_too_early", "t304_expiry"],
+            interruption_ms=np.array([40.0, 60.0, *[np.nan] * 6]),
+            ping_pong=np.array([False, True, *[False] * 6]),
+        ),
+    )  # fmt: skip
     run.add("links", rows("links", 3, sinr_db=np.array([0.0, 10.0, np.nan])))
     run.add("twins", rows("twins", 2, age_ms=np.array([100.0, 200.0]),
                           position_error_m=np.array([1.0, 3.0])))  # fmt: skip
@@ -70,7 +78,9 @@ def test_kpis_by_hand(run_dir: Path) -> None:
     assert kpis["v2x.delivered"] == 3
     assert kpis["v2x.delivery_ratio"] == 0.75
     assert kpis["v2x.latency_ms.p50"] == 20
-    assert kpis["network.handovers"] == 2
+    assert kpis["network.handovers"] == 8
+    assert kpis["network.handover_failures"] == 4
+    assert kpis["network.radio_link_failures"] == 3
     assert kpis["network.ping_pongs"] == 1
     assert kpis["network.interruption_ms.p95"] == pytest.approx(59)
     assert kpis["network.sinr_db.p50"] == 5

@@ -35,6 +35,10 @@ def test_all_of_it_may_be_left_out() -> None:
         ({"load": [{"cell": "x", "prb_utilisation": 1, "from_s": 9, "to_s": 9}]}, "not after"),
         ({"handover": {"time_to_trigger_ms": 150}}, "time_to_trigger_ms"),
         ({"handover": {"qin_db": -9.0}}, "below qout_db"),
+        ({"handover": {"event": "A4"}}, "handover.event"),
+        ({"handover": {"procedure": "hard"}}, "handover.procedure"),
+        ({"handover": {"t304_ms": 75}}, "handover.t304_ms"),
+        ({"handover": {"a2_threshold_dbm": -30.0}}, "handover.a2_threshold_dbm"),
         ({"model": "6g"}, "model"),
     ],
 )

@@ -48,6 +48,14 @@ def test_on_to_a_third_cell_is_none() -> None:
     assert ping_pongs(history) == [False, False, False]
 
 
+def test_coming_back_to_the_same_cell_does_not_end_the_stay() -> None:
+    history = History(1, 1.0)
+    change(history, 0, 4, 7)
+    change(history, 300, 7, 7)
+    change(history, 900, 7, 4)  # stayed from 50 to 950 ms
+    assert ping_pongs(history) == [False, False, True]
+
+
 def test_each_return_counts() -> None:
     history = History(1, 1.0)
     for number in range(4):
