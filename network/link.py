@@ -454,11 +454,16 @@ class Link(LinkModel):
                 continue
             if command.begun_ns >= 0:
                 self._switch(command)
-            elif self._settings.handover.procedure == "daps":
-                self._begin_switch(command)
+                continue
+            heard = self._hears(command.station)
+            stations, target = command.station[heard], command.target[heard]
+            # Who doesn't hear the command reports once more, if the event still holds.
+            self._commanded[command.station[~heard]] = False
+            if self._settings.handover.procedure == "daps":
+                self._begin_switch(stations, target)
             else:
-                self._commanded[command.station] = False
-                self._hand_over(command.station, command.target)
+                self._commanded[stations] = False
+                self._hand_over(stations, target)
 
     def _hand_over(self, stations: Ints, target: Ints) -> None:
         """Take stations out of their cells; they begin random access in the target ones."""
@@ -503,14 +508,14 @@ class Link(LinkModel):
             self._serving[failed] = _NO_CELL
             self._search(failed)
 
-    def _begin_switch(self, command: _Command) -> None:
+    def _begin_switch(self, stations: Ints, target: Ints) -> None:
         """Let stations access the target while the source serves them (DAPS)."""
         now = self._now_ns
-        self._switching[command.station] = True
-        ready = now + self._delays.interruption_ns(self._key[command.station], now)
+        self._switching[stations] = True
+        ready = now + self._delays.interruption_ns(self._key[stations], now)
         for n, instant in enumerate(ready.tolist()):
             one = slice(n, n + 1)
-            switch = _Command(instant, command.station[one], command.target[one], now)
+            switch = _Command(instant, stations[one], target[one], now)
             insort(self._commands, switch, key=_instant)
 
     def _switch(self, command: _Command) -> None:

@@ -142,6 +142,20 @@ def test_a_link_that_fails_soon_after_the_handover(
     assert seen(lone)[1] == (1, to_cell, Cause.TOO_LATE)
 
 
+def test_a_command_that_comes_when_the_source_is_gone_is_not_heard() -> None:
+    outcomes = []
+    for preparation_ms in (20.0, 400.0):
+        drive = drive_along(
+            CORNER,
+            cells=2,
+            seconds=6.0,
+            load=FULL_SECOND,
+            handover={**UNFILTERED, "time_to_trigger_ms": 0, "preparation_ms": preparation_ms},
+        )
+        outcomes += seen(drive)
+    assert outcomes == [(0, 1, Cause.A3), (0, 1, Cause.TOO_LATE)]
+
+
 def test_packets_wait_for_t304_and_are_not_lost_track_of() -> None:
     drive = drive_along(
         GAP,
@@ -374,7 +388,7 @@ def test_negative_positions_are_places_like_others() -> None:
     tables = []
     for shift_m in (0.0, -100_000.0):
         mast = {"id": "mast", "x_m": shift_m, "y_m": shift_m, "sectors": 1}
-        block = {"cells": [mast], "background": {"prb_utilisation": 0.0}}
+        block: dict[str, Any] = {"cells": [mast], "background": {"prb_utilisation": 0.0}}
         link = network.open_link(
             NetworkSettings.model_validate(block), seed=1,
             bounds_m=(shift_m - 500.0, shift_m - 500.0, shift_m + 500.0, shift_m + 500.0),

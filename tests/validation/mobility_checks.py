@@ -303,7 +303,7 @@ def conditional() -> Comparison:
     unit="ms, packets",
     faults=[
         Fault("source lets go at the command", f"{LINK}._begin_switch",
-              lambda _: lambda self, command: self._hand_over(command.station, command.target)),
+              lambda _: lambda self, stations, target: self._hand_over(stations, target)),
     ],
 )  # fmt: skip
 def daps() -> Comparison:
