@@ -308,7 +308,7 @@ def test_a_drive_shows_what_was_lost_and_each_change_of_cell(run_dir: Path) -> N
     figure = draw_drive(read_run(run_dir), "ego", ["ego"], {"west/0": "#123456"})
     assert len(figure.axes) == 7
     marks, packets = ([text.get_text() for text in one.get_texts()] for one in figure.legends)
-    assert marks == ["handover", "radio link failure, or back into coverage", "without service"]
+    assert marks == ["handover", "connection failed, or back into coverage", "without service"]
     assert packets == ["CAM to server: 13 of 40 lost"]
     rows = [label.get_text() for label in figure.axes[3].get_yticklabels()]
     assert rows == ["west/0", "east/1"]

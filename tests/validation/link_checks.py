@@ -70,7 +70,7 @@ def _signals(channel: _Levels, **block: Any) -> Signals:
     tolerance=2e-4,
     faults=[
         Fault("unfiltered", f"{SIGNALS}:filter_weight", lambda _: lambda *_: 1.0),
-        Fault("k/2 for k/4", f"{SIGNALS}:filter_weight", lambda f: lambda k, ms: f(2 * k, ms)),
+        Fault("k/2 for k/4", f"{SIGNALS}:filter_weight", lambda f: lambda k, *ms: f(2 * k, *ms)),
         Fault("rate of measurements ignored", f"{MEASUREMENT}:L1_PERIOD_MS", lambda _: 40.0),
     ],
 )  # fmt: skip
