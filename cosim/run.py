@@ -32,11 +32,8 @@ from cosim.sides.vehicles import EmbeddedVehicles
 from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m, read_buildings
 from cosim.traffic.sumo import SumoTraffic
-from network.base import LinkModel
-from network.ideal import IdealLink
-from network.link import Link
+from network import LinkModel, open_link
 from network.radio.obstacles import Buildings
-from network.traces import TraceLink
 from vehicles.state import RoadUsers
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
@@ -178,12 +175,8 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
 
 
 def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon]) -> LinkModel:
-    if scenario.network.model == "ideal":
-        return IdealLink()
     try:
-        if scenario.network.model == "trace":
-            return TraceLink(scenario.network, seed=scenario.seed)
-        return Link(
+        return open_link(
             scenario.network,
             seed=scenario.seed,
             bounds_m=net_bounds_m(net),

@@ -43,6 +43,7 @@ from network.packet import (
 from network.radio.channel import Sight
 from network.ran.cells import Bounds
 from network.settings import NetworkSettings, SiteSettings
+from network.traces import TraceLink
 
 __all__ = [
     "AREA",
@@ -61,6 +62,7 @@ __all__ = [
     "SiteSettings",
     "Stage",
     "StationState",
+    "TraceLink",
     "open_link",
 ]
 
@@ -71,4 +73,6 @@ def open_link(
     """Return the link that settings ask for by their `model`; arguments as for `Link`."""
     if settings.model == "ideal":
         return IdealLink()
+    if settings.model == "trace":
+        return TraceLink(settings, seed=seed)
     return Link(settings, seed=seed, bounds_m=bounds_m, buildings=buildings)

@@ -55,6 +55,7 @@ class Cause(IntEnum):
     T304_TOO_EARLY = 6  # no access to the target until T304 expired, came back in the source
     T304_WRONG_CELL = 7  # the same, came back neither in the source nor in the target
     T304_EXPIRY = 8  # the same, came back in the target after all, or never left (DAPS)
+    MEASURED = 9  # read from a measured drive, which doesn't tell why
 
 
 HANDOVER_FAILURES = frozenset(

@@ -227,7 +227,7 @@ class TraceLink(LinkModel):
         self._blocked_from_ns[station] = now
         self._blocked_until_ns[station] = np.maximum(self._blocked_until_ns[station], now + takes)
         everyone = np.ones(len(station), dtype=np.bool_)
-        self._note(everyone, np.full(len(station), now), station, old, new, Cause.A3, takes)
+        self._note(everyone, np.full(len(station), now), station, old, new, Cause.MEASURED, takes)
 
     def _note(
         self,

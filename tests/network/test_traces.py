@@ -446,7 +446,7 @@ def test_changes_of_cell_and_technology_interrupt(write: Any) -> None:
     assert [names[cell] for cell in changes.from_cell] == ["5G/100", "5G/200", "LTE/200"]
     assert [names[cell] for cell in changes.to_cell] == ["5G/200", "LTE/200", "5G/100"]
     assert changes.instant_ns.tolist() == [SECOND, 2 * SECOND, 3 * SECOND]
-    assert changes.cause.tolist() == [Cause.A3, Cause.A3, Cause.REESTABLISHMENT]
+    assert changes.cause.tolist() == [Cause.MEASURED, Cause.MEASURED, Cause.REESTABLISHMENT]
     assert (changes.interruption_ns / MS).tolist() == [55, 100, 1150]
     assert not changes.ping_pong.any()
 
@@ -594,7 +594,7 @@ def test_the_eventful_drive_sees_everything(uncut: dict[str, Drive], follow: str
     assert (packets.stage_ns >= 0).all()
     used = {Stage(stage).name for stage in np.flatnonzero(packets.stage_ns.any(axis=0))}
     assert used == {"UL_QUEUE", "UL_AIR", "INTERRUPTION", "SERVER", "DL_QUEUE", "DL_AIR"}
-    assert {int(cause) for cause in drive.handovers().cause} == {Cause.A3, Cause.REESTABLISHMENT}
+    assert {int(cause) for cause in drive.handovers().cause} == {Cause.MEASURED, Cause.REESTABLISHMENT}
 
 
 @settings(max_examples=15, deadline=None)
