@@ -90,9 +90,9 @@ class Buildings:
         near, far = distance[0::2], distance[1::2]
         roof_m = self._height_m[~own][building[0::2]]
         over = height_m - roof_m
-        with np.errstate(divide="ignore"):
-            lands = far * (height_m - self._station_height_m) / np.where(over > 0.0, over, 0.0)
-        ends = np.where(over > 0.0, np.maximum(lands, far), _FARTHEST_M)
+        ends = np.full(len(far), _FARTHEST_M)
+        np.divide(far * (height_m - self._station_height_m), over, out=ends, where=over > 0.0)
+        ends = np.maximum(ends, far)
         return _Hidden(direction[0::2], near, np.minimum(ends, _FARTHEST_M))
 
 
