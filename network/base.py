@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from network.arrays import Bools, Floats, Ints
-from network.draws import key_of
+from network.draws import DrawKeys, key_of
 from network.packet import (
     AREA,
     NEVER,
@@ -56,6 +56,7 @@ class Cause(IntEnum):
     T304_WRONG_CELL = 7  # the same, came back neither in the source nor in the target
     T304_EXPIRY = 8  # the same, came back in the target after all, or never left (DAPS)
     MEASURED = 9  # read from a measured drive, which doesn't tell why
+    RULE = 10  # a rule of one's own
 
 
 HANDOVER_FAILURES = frozenset(
@@ -467,6 +468,11 @@ class LinkModel(ABC):
                     f"{name} of station {stations[~finite][0]} is {column[stations[~finite][0]]}; "
                     "expected a finite number"
                 )
+
+
+def draw_keys(flights: InFlight, rows: Ints) -> DrawKeys:
+    """Return what packets draw with that doesn't change with their tries."""
+    return DrawKeys(flights.draw_key[rows], flights.draw_counter[rows] // TRIES)
 
 
 def _pair_key(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -9,6 +9,7 @@ therefore never shifts anyone else's draws, whatever the order or the batch they
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,13 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HIGH_SHIFT = np.uint64(32)
 
 _UINT64 = NDArray[np.uint64]
+
+
+class DrawKeys(NamedTuple):
+    """What things draw with: a key and a counter each (n,)."""
+
+    key: NDArray[np.uint64]
+    counter: NDArray[np.int64]
 
 
 def key_of(name: str) -> int:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from network.arrays import Bools, Floats, Ints
-from network.base import TRIES, Cause, Handovers, LinkModel, StationState
+from network.base import TRIES, Cause, Handovers, LinkModel, StationState, draw_keys
 from network.core import Core
 from network.draws import Draws, key_of
+from network.impairments import RadioImpairments, WireImpairments
 from network.packet import (
     NEVER,
     NS_PER_MS,
@@ -21,7 +22,8 @@ from network.packet import (
     Leg,
     joined,
 )
-from network.radio.channel import Channel, Sight
+from network.plugins import propagation, scheduler
+from network.radio.channel import Sight
 from network.ran.cells import (
     Bounds,
     cell_names,
@@ -33,7 +35,7 @@ from network.ran.cells import (
 from network.ran.failures import ConnectionFailures
 from network.ran.handover import HandoverDelays, History
 from network.ran.measurement import RadioLinkMonitor
-from network.ran.scheduler import Arrivals, Scheduler
+from network.ran.scheduler import Arrivals
 from network.ran.signals import Signals
 from network.ran.triggers import HandoverTriggers
 from network.ran.uplink import interference_mw
@@ -92,9 +94,10 @@ class Link(LinkModel):
         cells = len(self.cell_names)
         keys = np.array([key_of(name) for name in self.cell_names], dtype=np.uint64)
         load = utilisation_of(settings, self.cell_names)
-        self._down = Scheduler(settings, "D", cell_keys=keys, utilisation=load, seed=seed)
-        self._up = Scheduler(settings, "U", cell_keys=keys, utilisation=load, seed=seed)
-        self._core = Core(settings.core)
+        self._down, self._up = (
+            scheduler(settings, way, cell_keys=keys, utilisation=load, seed=seed) for way in "DU"
+        )
+        self._core = Core(settings.core, seed)
         self._delays = HandoverDelays(settings.handover, seed)
         rules, handover = settings.scheduling, settings.handover
         self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
@@ -110,14 +113,17 @@ class Link(LinkModel):
             self._core.least_down_ns + self._down.least_ns,
         )
 
+        wired = WireImpairments.wanted(settings)
+        self._wire = WireImpairments(settings, self.cell_names, seed) if wired else None
         power_dbm = powers_dbm(sites)
-        channel = Channel(
-            cells_of(sites),
-            scenario=settings.radio.scenario,
-            carrier_ghz=settings.radio.carrier_ghz,
-            seed=seed,
-            sight=buildings,
+        masts = cells_of(sites)
+        self._air = (
+            RadioImpairments(settings, self.cell_names, masts, prbs=self._down.prbs)
+            if RadioImpairments.wanted(settings)
+            else None
         )
+        self._off_air = np.zeros(cells, dtype=np.bool_)
+        channel = propagation(settings.radio, masts, seed=seed, sight=buildings)
         n = len(self._attached)
         self._signals = Signals(
             n,
@@ -143,7 +149,7 @@ class Link(LinkModel):
         self._switching = np.zeros(n, dtype=np.bool_)
         self._triggers = HandoverTriggers(n, cells, handover)
         self._failures = ConnectionFailures(n, handover)
-        self._event = Cause[handover.event]
+        self._event = Cause[handover.event] if handover.rule is None else Cause.RULE
         self._t304_ns = handover.t304_ms * NS_PER_MS
         self._site_of_cell = np.repeat(np.arange(len(sites)), [site.sectors for site in sites])
         self._monitor = RadioLinkMonitor(
@@ -205,19 +211,21 @@ class Link(LinkModel):
         flights.plan_ns[up, 2:] = NEVER
         flights.deadline_ns[up] = sent + self._discard_ns
         down = np.flatnonzero(flights.sender == SERVER)
-        flights.plan_ns[down] = self._core.down(
-            flights.sent_ns[down], flights.luck[down, _WIRE_DOWN]
-        )
+        self._send_down(flights, down, flights.sent_ns[down])
 
     def _run(self, to_ns: int) -> None:
         self._state = None
+        self._change_air()
         self._select_first_cells()
         while self._now_ns < to_ns:
             until = min(to_ns, self._next_measurement_ns)
             if self._commands:
                 until = min(until, self._commands[0].instant_ns)
+            if self._air is not None:
+                until = min(until, self._air.next_change_ns)
             self._carry(until)
             self._now_ns = until
+            self._change_air()
             self._execute_commands()
             if until == self._next_measurement_ns:
                 self._measure()
@@ -303,11 +311,16 @@ class Link(LinkModel):
         done = flights.due_ns[on]
         flights.book(on, done)
         flights.leg[on] = Leg.UP_WIRE
-        flights.plan_ns[on] = self._core.up(done, flights.luck[on, _WIRE_UP])
+        keys = draw_keys(flights, on)
+        flights.plan_ns[on] = self._core.up(done, flights.luck[on, _WIRE_UP], keys)
+        if self._wire is not None:
+            flights.plan_ns[on], flights.plan_fate[on] = self._wire.up(
+                flights.plan_ns[on], flights.cell_up[on], keys
+            )
 
     def _pass_server(self, to_ns: int) -> None:
         """Deliver to the server, and send on what is for stations."""
-        rows = self._due(Leg.UP_WIRE, to_ns)
+        rows = self._arrived(Leg.UP_WIRE, to_ns)
         if not rows.size:
             return
         flights = self._flights
@@ -330,9 +343,16 @@ class Link(LinkModel):
             return
         flights.leg[rows] = Leg.DOWN_WIRE
         flights.plan_ns[rows] = self._core.down(from_ns, flights.luck[rows, _WIRE_DOWN])
+        if self._wire is not None:
+            flights.plan_ns[rows], flights.plan_fate[rows] = self._wire.leave_server(
+                flights.plan_ns[rows]
+            )
 
     def _reach_base_station(self, to_ns: int) -> None:
-        rows = self._due(Leg.DOWN_WIRE, to_ns)
+        rows = self._arrived(Leg.DOWN_WIRE, to_ns)
+        if self._wire is not None:
+            self._hold_down(self._wire, rows)
+            rows = self._arrived(Leg.DOWN_HELD, to_ns)
         if not rows.size:
             return
         flights = self._flights
@@ -341,6 +361,26 @@ class Link(LinkModel):
         flights.leg[rows] = Leg.DOWN_WAIT
         flights.plan_ns[rows] = _waiting(done)
         flights.deadline_ns[rows] = done + self._discard_ns
+
+    def _hold_down(self, wire: WireImpairments, rows: Ints) -> None:
+        """Let packets at the end of the backhaul go through what is wrong with it."""
+        flights = self._flights
+        done = flights.due_ns[rows]
+        flights.book(rows, done)
+        flights.leg[rows] = Leg.DOWN_HELD
+        flights.plan_ns[rows], flights.plan_fate[rows] = wire.down(
+            done, self._serving[flights.receiver[rows]], draw_keys(flights, rows)
+        )
+
+    def _arrived(self, leg: Leg, to_ns: int) -> Ints:
+        """Return the packets that are through with a leg on the wire; end those lost on it."""
+        rows = self._due(leg, to_ns)
+        if self._wire is None or not rows.size:
+            return rows
+        flights = self._flights
+        lost = rows[flights.plan_fate[rows] != Fate.IN_FLIGHT]
+        flights.end(lost, flights.plan_fate[lost], flights.due_ns[lost])
+        return np.asarray(rows[flights.fate[rows] == Fate.IN_FLIGHT])
 
     def _due(self, leg: Leg, to_ns: int) -> Ints:
         flights = self._flights
@@ -381,6 +421,7 @@ class Link(LinkModel):
         if not new.size:
             return
         self._signals.begin(new, *self._places(new))
+        self._hear_jammers(new)
         self._measured[new] = True
         found, cell = self._strongest(new)
         self._enter_cell(found, cell)
@@ -395,6 +436,7 @@ class Link(LinkModel):
         if not rows.size:
             return
         self._signals.measure(rows, *self._places(rows))
+        self._hear_jammers(rows)
         serving = self._serving[rows]
         served = serving != _NO_CELL
         here = rows[served]
@@ -403,7 +445,9 @@ class Link(LinkModel):
         self._update_sinr(here)
         self._try_access(np.flatnonzero(self._accessing))
 
-        free = here[self._blocked_until_ns[here] < now]
+        # Who isn't served because the cell is off the air has yet to find out.
+        watching = (self._blocked_until_ns[here] < now) | self._off_air[self._serving[here]]
+        free = here[watching & ~self._accessing[here]]
         failed = self._monitor.update(now, free, self._down_sinr_db[free])
         failed &= ~self._switching[free]
         self._search(rows[~served])
@@ -602,8 +646,50 @@ class Link(LinkModel):
 
     def _block(self, stations: Ints, until_ns: int | Ints) -> None:
         self._put_back(stations)
-        self._blocked_from_ns[stations] = self._now_ns
+        going_on = self._blocked_until_ns[stations] > self._now_ns
+        begin = np.where(going_on, self._blocked_from_ns[stations], self._now_ns)
+        self._blocked_from_ns[stations] = begin
         self._blocked_until_ns[stations] = until_ns
+
+    # Impairments on the air
+
+    def _change_air(self) -> None:
+        """Take cells off the air or back, and switch jammers, when it is time to."""
+        if self._air is None or self._now_ns < self._air.next_change_ns:
+            return
+        self._air.change()
+        before, self._off_air = self._off_air, self._air.off_air(self._now_ns)
+        rows = np.flatnonzero(self._attached & self._measured)
+        if (before != self._off_air).any():
+            self._signals.switch(self._off_air, rows, *self._places(rows))
+            self._lose_cells(np.flatnonzero(self._off_air & ~before))
+            # Stations that the outage was too short for to notice are served again.
+            back = np.isin(self._serving, np.flatnonzero(before & ~self._off_air))
+            self._blocked_until_ns[back & (self._blocked_until_ns == NEVER)] = self._now_ns
+        self._hear_jammers(rows)
+        self._update_sinr(rows[self._serving[rows] != _NO_CELL])
+
+    def _lose_cells(self, cells: Ints) -> None:
+        """Stop serving in cells: their stations notice by radio link failure.
+
+        Who is on the way into one doesn't get in.
+        """
+        served = self._attached & ~self._accessing & np.isin(self._serving, cells)
+        self._block(np.flatnonzero(served), NEVER)
+
+    def _hear_jammers(self, stations: Ints) -> None:
+        if self._air is not None:
+            down, up = self._air.jamming_mw(
+                self._now_ns, *self._places(stations), self._whereabouts
+            )
+            self._signals.jam(stations, down, up)
+
+    def _whereabouts(self, key: str) -> tuple[float, float] | None:
+        station = np.flatnonzero(self._attached & (self._key == np.uint64(key_of(key))))
+        if not station.size:
+            return None
+        x_m, y_m, _ = self._places(station)
+        return float(x_m[0]), float(y_m[0])
 
     def _places(self, stations: Ints) -> tuple[Floats, Floats, Floats]:
         """Return x, y and the antenna's height [m] of stations now."""
@@ -623,6 +709,7 @@ class Link(LinkModel):
         n = len(self._attached)
         rows = np.flatnonzero(self._attached & self._measured)
         served = rows[self._serving[rows] != _NO_CELL]
+        served = served[~self._off_air[self._serving[served]]]
         serving = np.where(self._attached, self._serving, _NO_CELL)
         rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
         sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)

@@ -49,6 +49,8 @@ class Fate(IntEnum):
     NO_COVERAGE = 3  # the station had no cell until the discard timer ran out
     EXPIRED = 4  # the discard timer ran out in the queue or in an interruption
     LEFT = 5  # the station was detached
+    BACKHAUL = 6  # lost between base station and core
+    CORE = 7  # the core could not pass it on to or from the server
 
 
 class Positions(NamedTuple):
@@ -148,6 +150,7 @@ class Leg(IntEnum):
     DOWN_WIRE = 3  # server to base station
     DOWN_WAIT = 4  # for the end of an interruption
     DOWN_RADIO = 5
+    DOWN_HELD = 6  # in an impaired backhaul, short of the base station
 
 
 LEG_STAGES = np.array(
@@ -158,6 +161,7 @@ LEG_STAGES = np.array(
         (Stage.CORE, Stage.BACKHAUL, Stage.SERVER),
         (Stage.DL_QUEUE, Stage.INTERRUPTION, Stage.DL_AIR),
         (Stage.DL_QUEUE, Stage.DL_AIR, Stage.DL_RETRANSMISSION),
+        (Stage.BACKHAUL, Stage.CORE, Stage.SERVER),
     ]
 )
 """The three stages of each leg, between the four instants of its plan."""

@@ -7,7 +7,7 @@ here, so that the rest of the package can trust what it gets.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +17,7 @@ TimeToTriggerMs = Literal[
     0, 40, 64, 80, 100, 128, 160, 256, 320, 480, 512, 640, 1024, 1280, 2560, 5120
 ]
 FilterCoefficient = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19]
+ClassPath = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 CellName = Annotated[str, Field(pattern=r"^[^/\s]+(/\d+)?$")]
 
 
@@ -32,6 +33,11 @@ class RadioSettings(Settings):
     scenario: Literal["UMa", "UMi", "RMa"] = Field(
         "UMa",
         description="Propagation scenario of TR 38.901: urban macro, urban micro, rural macro.",
+    )
+    propagation: ClassPath | None = Field(
+        None,
+        description="A class of one's own for the gains, as package.module:Class, in place of the "
+        "scenario's.",
     )
     carrier_ghz: float = Field(3.5, ge=0.5, le=100.0, description="Carrier frequency [GHz].")
     bandwidth_mhz: Literal[5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100] = Field(
@@ -140,6 +146,11 @@ class HandoverSettings(Settings):
         description="normal: on the network's command. conditional: prepared early and executed "
         "by the station itself (TS 38.331 clause 5.3.5.13). daps: on command, and the source "
         "serves until the target does.",
+    )
+    rule: ClassPath | None = Field(
+        None,
+        description="A class of one's own that decides handovers, as package.module:Class, in "
+        "place of the event.",
     )
     offset_db: float = Field(
         3.0,
@@ -263,6 +274,10 @@ class HandoverSettings(Settings):
 
     @model_validator(mode="after")
     def _qin_above_qout(self) -> HandoverSettings:
+        if self.rule is not None and self.procedure == "conditional":
+            raise ValueError(
+                "a handover rule of one's own decides at once; expected procedure normal or daps"
+            )
         if self.qin_db < self.qout_db:
             raise ValueError(
                 f"qin_db {self.qin_db} is below qout_db {self.qout_db}; expected qin_db >= qout_db"
@@ -273,6 +288,9 @@ class HandoverSettings(Settings):
 class SchedulingSettings(Settings):
     """How a packet gets its resource blocks, and how often it is tried."""
 
+    model: ClassPath | None = Field(
+        None, description="A class of one's own for the scheduler, as package.module:Class."
+    )
     scheduling_request_period_ms: float = Field(
         5.0,
         gt=0.0,
@@ -365,18 +383,40 @@ class LoadSettings(Settings):
         return self
 
 
+class ServerPathSettings(Settings):
+    """One's own figures for the way between base station and server."""
+
+    delay_ms: float = Field(ge=0.0, le=10_000.0, description="The least it takes, one way [ms].")
+    jitter_ms: float = Field(
+        0.0, ge=0.0, le=10_000.0, description="Mean of an exponential time on top, one way [ms]."
+    )
+
+
+class ServerTimeSettings(Settings):
+    """The server's time as a distribution: log-normal, by its mean and standard deviation."""
+
+    mean_ms: float = Field(gt=0.0, le=10_000.0, description="Mean time with a message [ms].")
+    spread_ms: float = Field(ge=0.0, le=10_000.0, description="Its standard deviation [ms].")
+
+
 class CoreSettings(Settings):
     """From the base station to the server and back."""
 
-    server: Literal["edge", "region", "cloud"] = Field(
+    server: Literal["gnb", "edge", "region", "cloud"] | ServerPathSettings = Field(
         "edge",
-        description="Where the server stands: beside the base stations, in the region, far away.",
+        description="Where user plane function and server stand: at the base station, at the "
+        "access ring's first node, at the operator's core, or beyond it in the internet; or the "
+        "way from the base station in one's own figures.",
     )
-    backhaul_ms: float = Field(
-        0.5, ge=0.0, le=1000.0, description="Base station to the operator's core, one way [ms]."
+    backhaul_ms: float | None = Field(
+        None,
+        ge=0.0,
+        le=1000.0,
+        description="Base station to user plane function, one way [ms]; by default what nodes and "
+        "fibre on the way to the server's place come to, and 0 with one's own figures.",
     )
-    server_ms: float = Field(
-        1.0, ge=0.0, le=10_000.0, description="Time the server takes with a message [ms]."
+    server_ms: Annotated[float, Field(ge=0.0, le=10_000.0)] | ServerTimeSettings = Field(
+        1.0, description="Time the server takes with a message [ms], or its mean and spread."
     )
 
 
@@ -444,6 +484,108 @@ class TraceSettings(Settings):
         return self
 
 
+class Impairment(Settings):
+    """Something that goes wrong for a while."""
+
+    from_s: float = Field(0.0, ge=0.0, le=1e9, description="Beginning [s].")
+    to_s: float | None = Field(
+        None, ge=0.0, le=1e9, description="End [s]; none is the end of the run."
+    )
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.to_s is not None and self.to_s <= self.from_s:
+            raise ValueError(f"to_s {self.to_s} is not after from_s {self.from_s}")
+        return self
+
+
+class CellOutage(Impairment):
+    """A cell or site goes off the air: it serves nobody and disturbs nobody."""
+
+    kind: Literal["cell_outage"] = Field(description="A cell or site without power.")
+    cell: CellName = Field(description="A site (all its sectors) or one cell.")
+
+
+class BackhaulDelay(Impairment):
+    """Packets take longer between base station and core, in both directions."""
+
+    kind: Literal["backhaul_delay"] = Field(description="Extra time on the backhaul.")
+    cell: CellName | None = Field(None, description="A site or cell; all of them if none is named.")
+    extra_ms: float = Field(0.0, ge=0.0, le=60_000.0, description="Extra time, one way [ms].")
+    jitter_ms: float = Field(
+        0.0, ge=0.0, le=60_000.0, description="Mean of an exponential time on top [ms]."
+    )
+
+
+class BackhaulLoss(Impairment):
+    """Packets get lost between base station and core, in both directions."""
+
+    kind: Literal["backhaul_loss"] = Field(description="Random loss on the backhaul.")
+    cell: CellName | None = Field(None, description="A site or cell; all of them if none is named.")
+    probability: float = Field(ge=0.0, le=1.0, description="Of each packet, in each direction.")
+
+
+class BackhaulCut(Impairment):
+    """Nothing gets through between base station and core."""
+
+    kind: Literal["backhaul_cut"] = Field(description="The backhaul is cut.")
+    cell: CellName | None = Field(None, description="A site or cell; all of them if none is named.")
+    packets: Literal["lost", "wait"] = Field(
+        "lost", description="What becomes of packets: lost, or kept until the cut is mended."
+    )
+
+
+class CoreFailure(Impairment):
+    """The server can't be reached: what comes to the core or leaves the server then is lost."""
+
+    kind: Literal["core_failure"] = Field(description="The core between base stations and server.")
+
+
+class Jammer(Impairment):
+    """A transmitter that disturbs both directions, its power spread evenly over the carrier."""
+
+    kind: Literal["jammer"] = Field(description="Noise on the whole carrier from one place.")
+    x_m: float | None = Field(None, description="Position in the net's plane [m].")
+    y_m: float | None = Field(None, description="Position in the net's plane [m].")
+    station: str | None = Field(
+        None, description="Key of the station that carries it, instead of a position."
+    )
+    height_m: float = Field(1.5, gt=0.0, le=200.0, description="Antenna height above ground [m].")
+    power_dbm: float = Field(
+        ge=-60.0, le=80.0, description="Power over the carrier, antenna gain included [dBm EIRP]."
+    )
+    propagation: Literal["free_space", "nlos"] = Field(
+        "free_space",
+        description="free_space, or nlos: the scenario's NLOS path loss to base stations and that "
+        "of TR 37.885 to stations, without shadowing.",
+    )
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Jammer:
+        placed = (self.x_m is not None, self.y_m is not None)
+        if placed not in ((True, True), (False, False)) or placed[0] == (self.station is not None):
+            raise ValueError("a jammer needs both x_m and y_m, or else a station that carries it")
+        return self
+
+
+class LoadBurst(Impairment):
+    """A cell's background utilisation is another for a while, as in `load`."""
+
+    kind: Literal["load_burst"] = Field(description="Other traffic in a cell for a while.")
+    cell: CellName = Field(description="A site (all its sectors) or one cell.")
+    prb_utilisation: float = Field(
+        ge=0.0,
+        le=2.0,
+        description="Share of resource blocks asked for; 1 or more overloads the cell.",
+    )
+
+
+AnyImpairment = Annotated[
+    CellOutage | BackhaulDelay | BackhaulLoss | BackhaulCut | CoreFailure | Jammer | LoadBurst,
+    Field(discriminator="kind"),
+]
+
+
 class NetworkSettings(Settings):
     """The `network` block of a scenario. All of it may be left out."""
 
@@ -474,6 +616,9 @@ class NetworkSettings(Settings):
         description="Where and when the background is another; of several at once the last counts.",
     )
     core: CoreSettings = Field(default_factory=CoreSettings, description="Backhaul, core, server.")
+    impairments: tuple[AnyImpairment, ...] = Field(
+        (), description="What goes wrong when: outages, backhaul and core faults, jammers, bursts."
+    )
 
     @model_validator(mode="after")
     def _has_its_trace(self) -> NetworkSettings:
@@ -490,10 +635,12 @@ class NetworkSettings(Settings):
             if site.id in known:
                 raise ValueError(f"two sites are called {site.id!r}; expected one of each name")
             known.update((site.id, *(f"{site.id}/{sector}" for sector in range(site.sectors))))
-        for load in self.load:
-            if self.cells and load.cell not in known:
+        named: list[tuple[str, str | None]] = [("load", load.cell) for load in self.load]
+        named += [(i.kind, getattr(i, "cell", None)) for i in self.impairments]
+        for what, cell in named:
+            if self.cells and cell is not None and cell not in known:
                 raise ValueError(
-                    f"load names the cell {load.cell!r}, which there is not; "
+                    f"{what} names the cell {cell!r}, which there is not; "
                     f"expected one of {', '.join(sorted(known))}"
                 )
         return self

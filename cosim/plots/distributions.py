@@ -16,7 +16,7 @@ from network.arrays import Floats
 from network.base import RADIO_LINK_FAILURES, Cause
 
 _CAUSES = {
-    **{cause.name.lower(): "handover" for cause in (Cause.A3, Cause.A5)},
+    **{cause.name.lower(): "handover" for cause in (Cause.A3, Cause.A5, Cause.RULE)},
     **{cause.name.lower(): "radio link failure" for cause in RADIO_LINK_FAILURES},
     **{cause.name.lower(): "no access (T304)" for cause in Cause if cause.name.startswith("T304")},
 }

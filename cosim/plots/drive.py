@@ -180,7 +180,8 @@ def _draw_marks(
     """Draw handovers, failures, interruptions and the scenario's events; return their legend."""
     handovers = run.table("handovers", ["time_s", "id", "cause", "interruption_ms", "ping_pong"])
     handovers = handovers[handovers["id"].isin(vehicle_ids)]
-    failed = ~handovers["cause"].isin([Cause.A3.name.lower(), Cause.A5.name.lower()])
+    wanted = [cause.name.lower() for cause in (Cause.A3, Cause.A5, Cause.RULE)]
+    failed = ~handovers["cause"].isin(wanted)
     back = handovers["ping_pong"].astype(bool)
     events = run.table("events", ["time_s", "kind", "id"])
     collisions = events[(events["kind"] == "collision") & events["id"].isin(vehicle_ids)]

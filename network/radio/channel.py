@@ -52,6 +52,19 @@ class Cells:
         if len(shapes) != 1 or len(next(iter(shapes))) != 1:
             raise ValueError(f"cells need columns of one length, got shapes {sorted(shapes)}")
 
+    def antenna_gain_dbi(
+        self, x_m: Floats, y_m: Floats, height_m: Floats, panel: Panel | None = None
+    ) -> Floats:
+        """Return the gain of every cell's antenna towards places (places, cells) [dBi]."""
+        east, north = x_m[:, None] - self.x_m, y_m[:, None] - self.y_m
+        everywhere = np.isnan(self.azimuth_rad)
+        return (panel or Panel()).gain_dbi(
+            np.arctan2(np.hypot(east, north), height_m[:, None] - self.height_m),
+            np.arctan2(north, east) - np.where(everywhere, 0.0, self.azimuth_rad),
+            tilt_rad=np.pi / 2.0 + self.downtilt_rad,
+            omnidirectional=everywhere,
+        )
+
 
 class Sight(Protocol):
     """What tells line of sight by geometry instead of a draw, such as `obstacles.Buildings`."""

@@ -6,11 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from network.arrays import Floats
+from network.arrays import Bools, Floats
 from network.draws import key_of
 from network.packet import NS_PER_S
 from network.radio.channel import Cells
-from network.settings import GridSettings, NetworkSettings, SiteSettings
+from network.settings import (
+    GridSettings,
+    LoadBurst,
+    LoadSettings,
+    NetworkSettings,
+    SiteSettings,
+)
 
 Bounds = tuple[float, float, float, float]
 """x and y of the lower left corner, then of the upper right one [m]."""
@@ -107,6 +113,21 @@ def powers_dbm(sites: tuple[SiteSettings, ...]) -> Floats:
     return np.array([site.power_dbm for site in sites for _ in range(site.sectors)])
 
 
+def cells_called(cell: str, names: tuple[str, ...], what: str) -> Bools:
+    """Return which cells a setting means by the name of a site or a cell (cells,).
+
+    Raises:
+        ValueError: A name that no cell has.
+    """
+    mask = np.array([cell in (name, name.rpartition("/")[0]) for name in names])
+    if not mask.any():
+        raise ValueError(
+            f"{what} names the cell {cell!r}, which there is not; "
+            f"expected one of {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
+        )
+    return mask
+
+
 def utilisation_of(settings: NetworkSettings, names: tuple[str, ...]) -> Timeline:
     """Return the background utilisation of each cell over time.
 
@@ -115,13 +136,10 @@ def utilisation_of(settings: NetworkSettings, names: tuple[str, ...]) -> Timelin
     """
     changes = {0}
     covered = []
-    for load in settings.load:
-        mask = np.array([load.cell in (name, name.rpartition("/")[0]) for name in names])
-        if not mask.any():
-            raise ValueError(
-                f"load names the cell {load.cell!r}, which there is not; "
-                f"expected one of {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
-            )
+    loads: list[LoadSettings | LoadBurst] = [*settings.load]
+    loads += [one for one in settings.impairments if isinstance(one, LoadBurst)]
+    for load in loads:
+        mask = cells_called(load.cell, names, "load")
         begin = round(load.from_s * NS_PER_S)
         end = None if load.to_s is None else round(load.to_s * NS_PER_S)
         changes.update([begin] if end is None else [begin, end])

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network import phy
-from network.arrays import Floats, Ints
-from network.radio.channel import Channel
+from network.arrays import Bools, Floats, Ints
+from network.plugins import Propagation
 from network.ran.measurement import filter_weight
 from network.ran.uplink import power_per_prb_dbm
 from network.settings import NetworkSettings
@@ -15,6 +15,8 @@ from network.settings import NetworkSettings
 # Large-scale gains hardly change over so short a way: shadowing is a map with squares of 4 m and
 # more. Stations at lights and in jams so cost nothing.
 _ANEW_AFTER_M = 2.0
+# Off the air is so much less power: nothing, but still a finite level.
+_SILENCE_DB = 200.0
 
 
 class Signals:
@@ -35,7 +37,7 @@ class Signals:
         self,
         stations: int,
         settings: NetworkSettings,
-        channel: Channel,
+        channel: Propagation,
         powers_dbm: Floats,
         *,
         prbs: int,
@@ -56,8 +58,13 @@ class Signals:
         prb_hz = radio.subcarrier_spacing_khz * 1e3 * phy.SUBCARRIERS_PER_PRB
         self._down_noise_mw = _mw(phy.noise_power_dbm(prb_hz, radio.ue_noise_figure_db))
         self._up_noise_mw = _mw(phy.noise_power_dbm(prb_hz, radio.bs_noise_figure_db))
+        self._all_uplink_interference_mw = uplink_interference_mw
         self._uplink_interference_mw = uplink_interference_mw
+        # None without jammers, so that they cost nothing.
+        self._down_jamming_mw: Floats | None = None
+        self._up_jamming_mw: Floats | None = None
         cells = len(powers_dbm)
+        self._silence_db = np.zeros(cells)
         self._x_m = np.full(stations, np.nan)
         self._y_m = np.full(stations, np.nan)
         self._now_dbm = np.zeros((stations, cells), dtype=np.float32)
@@ -73,6 +80,8 @@ class Signals:
         self._now_dbm = np.pad(self._now_dbm, (more, (0, 0)))
         self._heard_mw = np.pad(self._heard_mw, (more, (0, 0)))
         self.rsrp_dbm = np.pad(self.rsrp_dbm, (more, (0, 0)))
+        if self._down_jamming_mw is not None:
+            self._down_jamming_mw = np.pad(self._down_jamming_mw, more)
 
     def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
         """Take the first measurement of stations; arguments as for `measure`."""
@@ -99,6 +108,42 @@ class Signals:
         change *= self._weight
         self.rsrp_dbm[rows] += change
 
+    def switch(
+        self, off_air: Bools, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats
+    ) -> None:
+        """Take cells off the air or back; stations measure at once, those cells without filter.
+
+        The stations of a cell off the air don't send either.
+
+        Args:
+            off_air: Which cells are off the air from now on (cells,).
+            stations: All rows in use (n,).
+            x_m: Positions (n,) [m].
+            y_m: Positions (n,) [m].
+            height_m: Heights of their antennas above ground (n,) [m].
+        """
+        changed = np.flatnonzero(off_air != (self._silence_db > 0.0))
+        self._silence_db = np.where(off_air, _SILENCE_DB, 0.0)
+        on_air = np.where(off_air, 0.0, 1.0)
+        self._uplink_interference_mw = self._all_uplink_interference_mw * on_air[:, None]
+        if stations.size:
+            self._hear(stations, x_m, y_m, height_m)
+            anew = np.ix_(stations, changed)
+            self.rsrp_dbm[anew] = self._now_dbm[anew]
+
+    def jam(self, stations: Ints, down_mw: Floats, up_mw: Floats) -> None:
+        """Set what jammers are heard with on a resource block.
+
+        Args:
+            stations: Rows (n,); others keep what they have.
+            down_mw: At the stations (n,) [mW].
+            up_mw: At the base stations (cells,) [mW].
+        """
+        if self._down_jamming_mw is None:
+            self._down_jamming_mw = np.zeros(len(self._x_m))
+        self._down_jamming_mw[stations] = down_mw
+        self._up_jamming_mw = up_mw
+
     def sinr_db(
         self, stations: Ints, serving: Ints, down_load: Floats, up_load: Floats
     ) -> tuple[Floats, Floats]:
@@ -118,9 +163,14 @@ class Signals:
         )
         # In double precision the difference loses nothing that matters.
         others_mw = heard_mw - signal_mw * down_load[serving]
-        down = 10.0 * np.log10(signal_mw / (np.maximum(others_mw, 0.0) + self._down_noise_mw))
+        noise_mw = self._down_noise_mw
+        if self._down_jamming_mw is not None:
+            noise_mw = noise_mw + self._down_jamming_mw[stations]
+        down = 10.0 * np.log10(signal_mw / (np.maximum(others_mw, 0.0) + noise_mw))
         gain_db = self._now_dbm[stations, serving] - self._element_power_dbm[serving]
         noise_mw = up_load @ self._uplink_interference_mw + self._up_noise_mw
+        if self._up_jamming_mw is not None:
+            noise_mw = noise_mw + self._up_jamming_mw
         up = (
             power_per_prb_dbm(gain_db, self._settings)
             + gain_db
@@ -130,7 +180,8 @@ class Signals:
 
     def _hear(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
         gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
-        level_dbm = gain_db + (self._element_power_dbm + self._settings.radio.ue_antenna_gain_dbi)
+        power_dbm = self._element_power_dbm - self._silence_db
+        level_dbm = gain_db + (power_dbm + self._settings.radio.ue_antenna_gain_dbi)
         self._x_m[stations] = x_m
         self._y_m[stations] = y_m
         self._now_dbm[stations] = level_dbm

@@ -8,6 +8,7 @@ import numpy as np
 
 from network.arrays import Bools, Ints
 from network.packet import NEVER, NS_PER_MS
+from network.plugins import handover_rule
 from network.ran.measurement import EventA2, EventA3, EventA5, Levels, NeighbourEvent
 from network.settings import HandoverSettings
 
@@ -32,6 +33,7 @@ class HandoverTriggers:
     def __init__(self, stations: int, cells: int, settings: HandoverSettings) -> None:
         time_to_trigger_ns = settings.time_to_trigger_ms * NS_PER_MS
         self._event = _event(stations, cells, settings, time_to_trigger_ns)
+        self._rule = handover_rule(stations, cells, settings)
         self._weak: EventA2 | None = None
         if settings.a2_threshold_dbm is not None:
             self._weak = EventA2(
@@ -50,6 +52,8 @@ class HandoverTriggers:
     def grow(self, stations: int) -> None:
         """Make room for more rows."""
         self._event.grow(stations)
+        if self._rule is not None:
+            self._rule.grow(stations)
         if self._weak is not None:
             self._weak.grow(stations)
         if self._early is not None:
@@ -60,6 +64,8 @@ class HandoverTriggers:
     def reset(self, stations: Ints) -> None:
         """Forget what was going on in rows, as after a change of cell."""
         self._event.reset(stations)
+        if self._rule is not None:
+            self._rule.reset(stations)
         if self._weak is not None:
             self._weak.reset(stations)
         if self._early is not None:
@@ -90,7 +96,7 @@ class HandoverTriggers:
         if self._weak is not None:
             own_dbm = rsrp_dbm[np.arange(len(stations)), serving]
             weak = self._weak.update(instant_ns, stations, own_dbm)
-            self._event.reset(stations[~weak])
+            (self._rule or self._event).reset(stations[~weak])
             stations, rsrp_dbm, serving = stations[weak], rsrp_dbm[weak], serving[weak]
         if not stations.size:
             return stations, serving
@@ -99,7 +105,8 @@ class HandoverTriggers:
             self._prepare(instant_ns, stations, hears)
             prepared = self._prepared_ns[stations] <= instant_ns
             return self._event.update(instant_ns, stations, rsrp_dbm, serving, prepared)
-        reporting, target = self._event.update(instant_ns, stations, rsrp_dbm, serving)
+        rule = self._rule or self._event
+        reporting, target = rule.update(instant_ns, stations, rsrp_dbm, serving)
         if not reporting.size:
             return reporting, target
         heard = hears(reporting)

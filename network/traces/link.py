@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from network.arrays import Bools, Floats, Ints
-from network.base import Cause, Handovers, LinkModel, StationState
+from network.base import Cause, Handovers, LinkModel, StationState, draw_keys
+from network.core import ServerTime
 from network.draws import Draws
 from network.packet import (
     NEVER,
@@ -74,14 +75,14 @@ class TraceLink(LinkModel):
         self._technology = np.unique(trace.cell_technologies, return_inverse=True)[1]
         self._luck = Draws(seed, "trace/packets")
         self._stagger = Draws(seed, "trace/start")
-        self._server_ns = round(settings.core.server_ms * NS_PER_MS)
+        self._server = ServerTime(settings.core.server_ms, seed)
         self._discard_ns = settings.scheduling.discard_timer_ms * NS_PER_MS
         self._reestablishment_ns = round(settings.handover.reestablishment_ms * NS_PER_MS)
         self._cell_change_ns = round(rules.cell_change_ms * NS_PER_MS)
         self._technology_change_ns = round(rules.technology_change_ms * NS_PER_MS)
         least = 0 if rules.spread else 1
         self.least_latency_ns = min(
-            int(_ns(trace.up_ms[trace.served, least]).min()) + self._server_ns,
+            int(_ns(trace.up_ms[trace.served, least]).min()) + self._server.least_ns,
             int(_ns(trace.down_ms[trace.served, least]).min()),
         )
 
@@ -379,7 +380,7 @@ class TraceLink(LinkModel):
         flights.book(on, done)
         flights.leg[on] = Leg.UP_WIRE
         flights.plan_ns[on, :3] = done[:, None]
-        flights.plan_ns[on, 3] = done + self._server_ns
+        flights.plan_ns[on, 3] = done + self._server.ns(draw_keys(flights, on))
 
     def _pass_server(self, to_ns: int) -> None:
         """Deliver to the server, and send on what is for stations."""
