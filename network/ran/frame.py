@@ -6,6 +6,8 @@ the cell could have sent since the beginning. `Frame` translates between that co
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 
 from network.arrays import Ints
@@ -59,6 +61,11 @@ class Frame:
         period, within = divmod(slot, self.period_slots)
         before = period * self.blocks_per_period
         return before + self._edges[within], before + self._edges[within + 1]
+
+    def slot_with(self, block: int) -> int:
+        """Return the number of the slot that one block lies in."""
+        period, within = divmod(block, self.blocks_per_period)
+        return period * self.period_slots + bisect_right(self._edges, within) - 1
 
     def slot_of(self, block: Ints) -> Ints:
         """Return the number of the slot that a block lies in."""

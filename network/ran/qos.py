@@ -196,12 +196,43 @@ class QosQueues:
             while coming and coming[0][0] <= slot:
                 _, queue, job = coming.popleft()
                 queues[queue].append(job)
+            stop = min(until, coming[0][0]) if coming else until
+            alone = self._alone(queues, slot, stop)
+            if alone:
+                slot, got = alone
+                used += got
+                continue
             begin, end = self._frame.blocks_of(slot)
             if end > begin:
                 used += self._fill(queues, slot, begin, end)
             slot += 1
         cell.slot = until
         return used
+
+    def _alone(self, queues: list[list[Job]], slot: int, stop: int) -> tuple[int, int] | None:
+        """Give all slots up to one to the only job there is, at once.
+
+        Returns:
+            The next slot to fill and the blocks used, or None if it isn't that simple.
+        """
+        waiting = [number for number, queue in enumerate(queues) if queue]
+        if self._capped or len(waiting) != 1 or len(queues[waiting[0]]) != 1:
+            return None
+        job = queues[waiting[0]][0]
+        if not (self._kinds[waiting[0]].in_turn and job.first_slot >= 0):
+            stop = min(stop, -(-job.limit_ns // self._slot_ns))
+        begin, end = self._frame.blocks_of(slot)[0], self._frame.blocks_of(stop)[0]
+        blocks = min(job.need, end - begin)
+        if stop <= slot or blocks <= 0:
+            return None
+        if job.first_slot < 0:
+            job.first_slot = self._frame.slot_with(begin)
+        _give(job, blocks, self._frame.slot_with(begin + blocks - 1))
+        if job.need:
+            return stop, blocks
+        self._end(job, through=True)
+        queues[waiting[0]] = []
+        return job.last_slot + 1, blocks
 
     def _fill(self, queues: list[list[Job]], slot: int, begin: int, end: int) -> int:
         """Hand out the blocks of one slot; return how many found a taker."""

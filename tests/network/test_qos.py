@@ -181,6 +181,31 @@ def test_a_slice_gets_its_part_of_slots_too_small_to_divide() -> None:
     assert slots_of(queues(rest, prbs=1), (83, 0, 100), (9, 0, 2)) == [(0, 101), (3, 7)]
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([3, 9, 83]), st.integers(0, 60), st.integers(1, 90), st.integers(1, 40)
+        ),
+        max_size=12,
+    )
+)
+def test_many_slots_at_once_are_as_one_by_one(rows: list[tuple[int, int, int, int]]) -> None:
+    def outcome(at_once: bool) -> list[Any]:
+        frame = Frame("DDSUU", "D", slot_ns=MS, prbs=10, special_downlink_symbols=7)
+        own = QosQueues(1, frame, ())
+        if not at_once:
+            own._alone = lambda *_: None  # type: ignore[method-assign]
+        for number, (five_qi, slot, work, patience) in enumerate(sorted(rows, key=lambda r: r[1])):
+            own.add(0, five_qi, slot, Job(number, work, slot * MS, (slot + patience) * MS - 3))
+        own.run(1000 * MS, 0)
+        return [
+            sorted((j.packet_id, j.first_slot, j.last_slot, t) for j, t in own.take_ended()),
+            own.used.tolist(),
+        ]
+
+    assert outcome(at_once=True) == outcome(at_once=False)
+
+
 def test_load_of_cells() -> None:
     drive = Drive(road(background={"prb_utilisation": 1.5}), [100.0])
     load = drive.to(2 * SECOND).link.cell_state()
