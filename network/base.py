@@ -338,9 +338,10 @@ class LinkModel(ABC):
         """Return the radio state of all stations."""
 
     def cell_state(self) -> CellState:
-        """Return the load of all cells; none of it where a link has no model of that."""
+        """Return the load of all cells; NaN where a link has no model of that."""
         cells = len(self.cell_names)
-        return CellState(np.zeros(cells), np.zeros(cells), np.zeros(cells, dtype=np.int64))
+        unknown = np.full(cells, np.nan)
+        return CellState(unknown, unknown, np.zeros(cells, dtype=np.int64))
 
     @abstractmethod
     def _start(self, flights: InFlight) -> None:
