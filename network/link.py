@@ -102,9 +102,11 @@ class Link(LinkModel):
         # By 5QI: occasions to ask for a grant, or those that a configured grant gives.
         self._occasion_period_ns = np.full(256, self._request_period_ns)
         self._grant_ns = np.full(256, round(rules.grant_delay_ms * NS_PER_MS))
+        self._has_grant = np.zeros(256, dtype=np.bool_)
         for five_qi, period_ms in rules.configured_grant_period_ms.items():
             self._occasion_period_ns[five_qi] = round(period_ms * NS_PER_MS)
             self._grant_ns[five_qi] = 0
+            self._has_grant[five_qi] = True
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
         self._request_phase = Draws(seed, "scheduling request")
         self._luck = Draws(seed, "packets")
@@ -217,7 +219,7 @@ class Link(LinkModel):
         period = self._occasion_period_ns[flow]
         offset = self._request_offset_ns[flights.sender[up]] * period // self._request_period_ns
         # Granted occasions are slots.
-        offset -= np.where(self._grant_ns[flow] > 0, 0, offset % self._up.slot_ns)
+        offset -= np.where(self._has_grant[flow], offset % self._up.slot_ns, 0)
         flights.plan_ns[up, 1] = sent + (offset - sent) % period + self._grant_ns[flow]
         flights.plan_ns[up, 2:] = NEVER
         flights.deadline_ns[up] = sent + self._patience_ns(flights, up)
