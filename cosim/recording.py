@@ -50,6 +50,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             "interrupted": pa.bool_(),
         }
     ),
+    "cells": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "cell": _NAME,
+            "downlink_utilisation": pa.float64(),
+            "uplink_utilisation": pa.float64(),
+        }
+    ),
     "packets": pa.schema(
         {
             "packet_id": pa.int64(),

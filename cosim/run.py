@@ -147,6 +147,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         penetration=scenario.v2x.penetration,
         seed=scenario.seed,
         step_ns=to_ns(scenario.network.step_s),
+        qos=scenario.network.qos,
     )
     driving = Driving(
         settings.driven,

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
@@ -19,6 +19,7 @@ from cosim.federate import BadInput
 from cosim.traffic.files import read_configuration
 from cosim.traffic.settings import TrafficSettings
 from network.settings import NetworkSettings, Settings
+from vehicles.messages.kinds import MessageKind
 from vehicles.settings import DrivingSettings, TwinsSettings, V2xSettings, VehiclesSettings
 
 _FALLBACK_DURATION_S = 3600.0
@@ -30,6 +31,15 @@ class LinkSettings(NetworkSettings):
     step_s: float = Field(
         0.02, gt=0, le=1, description="How often receptions are handed over to the other sides."
     )
+
+    @field_validator("qos")
+    @classmethod
+    def _kinds_exist(cls, qos: dict[str, int]) -> dict[str, int]:
+        kinds = [kind.name.lower() for kind in MessageKind]
+        for name in qos:
+            if name not in kinds:
+                raise ValueError(f"no kind of message is called {name!r}; expected {_list(kinds)}")
+        return qos
 
 
 class Scenario(Settings):

@@ -27,7 +27,7 @@ True
 
 from __future__ import annotations
 
-from network.base import Cause, Handovers, LinkModel, StationState
+from network.base import Cause, CellState, Handovers, LinkModel, StationState
 from network.ideal import IdealLink
 from network.link import Link
 from network.packet import (
@@ -50,6 +50,7 @@ __all__ = [
     "NEVER",
     "SERVER",
     "Cause",
+    "CellState",
     "Fate",
     "Handovers",
     "IdealLink",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from network.arrays import Bools, Floats, Ints
 from network.draws import DrawKeys, key_of
+from network.five_qi import BEST_EFFORT, check_five_qi
 from network.packet import (
     AREA,
     NEVER,
@@ -109,6 +110,18 @@ class StationState(NamedTuple):
     interrupted_until_ns: Ints
 
 
+class CellState(NamedTuple):
+    """The load of cells over the last measurement period, indexed by cell; shapes (cells,).
+
+    Utilisation is the share of a direction's resource blocks that were used. `gbr_refused` counts
+    the guaranteed flows that didn't fit since the beginning, in both directions.
+    """
+
+    downlink_utilisation: Floats
+    uplink_utilisation: Floats
+    gbr_refused: Ints
+
+
 class LinkModel(ABC):
     """A link between stations and a server.
 
@@ -202,6 +215,7 @@ class LinkModel(ABC):
         to: ArrayLike = SERVER,
         radius_m: ArrayLike = 0.0,
         references: ArrayLike = 0,
+        five_qi: ArrayLike = BEST_EFFORT,
     ) -> Ints:
         """Hand packets to the link. Arguments are arrays of shape (n,), or one value for all.
 
@@ -214,15 +228,17 @@ class LinkModel(ABC):
             radius_m: For AREA: the server relays the packet to every other subscribed station
                 within this distance of the sender at the instant of the relay [m].
             references: Integers of the caller's, handed through.
+            five_qi: 5QI of the flow that each belongs to, up and down; it counts where the settings
+                name 5QIs or slices, or a configured grant for it.
 
         Returns:
             Packet ids (n,).
 
         Raises:
             ValueError: Unknown stations, an instant in the past, a size or radius that isn't
-                positive, or a packet of the server's to anything but a station.
+                positive, an unknown 5QI, or a packet of the server's to anything but a station.
         """
-        sender, size, sent, kind, receiver, radius, reference = np.broadcast_arrays(
+        sender, size, sent, kind, receiver, radius, reference, flow = np.broadcast_arrays(
             np.atleast_1d(np.asarray(senders, dtype=np.int64)),
             np.asarray(size_bytes, dtype=np.int64),
             np.asarray(sent_ns, dtype=np.int64),
@@ -230,10 +246,12 @@ class LinkModel(ABC):
             np.asarray(to, dtype=np.int64),
             np.asarray(radius_m, dtype=np.float64),
             np.asarray(references, dtype=np.int64),
+            np.asarray(five_qi, dtype=np.int64),
         )
         if sender.ndim != 1:
             raise ValueError(f"packets of shape {sender.shape}; expected one dimension")
         self._check_send(sender, receiver, size, sent, radius)
+        check_five_qi(flow)
         n = len(sender)
         if not n:
             return np.zeros(0, dtype=np.int64)
@@ -267,6 +285,7 @@ class LinkModel(ABC):
             radius_m=np.where(to_area, radius, -1.0),
             left_x_m=np.full(n, np.nan),
             left_y_m=np.full(n, np.nan),
+            five_qi=flow.copy(),
         )
         self._start(flights)
         self._flights = joined([self._flights, flights])
@@ -318,6 +337,12 @@ class LinkModel(ABC):
     @abstractmethod
     def station_state(self) -> StationState:
         """Return the radio state of all stations."""
+
+    def cell_state(self) -> CellState:
+        """Return the load of all cells; NaN where a link has no model of that."""
+        cells = len(self.cell_names)
+        unknown = np.full(cells, np.nan)
+        return CellState(unknown, unknown, np.zeros(cells, dtype=np.int64))
 
     @abstractmethod
     def _start(self, flights: InFlight) -> None:

@@ -9,9 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from network.arrays import Bools, Floats, Ints
-from network.base import TRIES, Cause, Handovers, LinkModel, StationState, draw_keys
+from network.base import (
+    TRIES,
+    Cause,
+    CellState,
+    Handovers,
+    LinkModel,
+    StationState,
+    draw_keys,
+)
 from network.core import Core
 from network.draws import Draws, key_of
+from network.five_qi import discard_after_ns
 from network.impairments import RadioImpairments, WireImpairments
 from network.packet import (
     NEVER,
@@ -101,7 +110,14 @@ class Link(LinkModel):
         self._delays = HandoverDelays(settings.handover, seed)
         rules, handover = settings.scheduling, settings.handover
         self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
-        self._grant_ns = round(rules.grant_delay_ms * NS_PER_MS)
+        # By 5QI: occasions to ask for a grant, or those that a configured grant gives.
+        self._occasion_period_ns = np.full(256, self._request_period_ns)
+        self._grant_ns = np.full(256, round(rules.grant_delay_ms * NS_PER_MS))
+        self._has_grant = np.zeros(256, dtype=np.bool_)
+        for five_qi, period_ms in rules.configured_grant_period_ms.items():
+            self._occasion_period_ns[five_qi] = round(period_ms * NS_PER_MS)
+            self._grant_ns[five_qi] = 0
+            self._has_grant[five_qi] = True
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
         self._request_phase = Draws(seed, "scheduling request")
         self._luck = Draws(seed, "packets")
@@ -109,7 +125,7 @@ class Link(LinkModel):
         self._next_measurement_ns = self._period_ns
         self._commands: deque[_Command] = deque()
         self.least_latency_ns = min(
-            self._grant_ns + self._up.least_ns + self._core.least_up_ns,
+            int(self._grant_ns.min()) + self._up.least_ns + self._core.least_up_ns,
             self._core.least_down_ns + self._down.least_ns,
         )
 
@@ -198,6 +214,14 @@ class Link(LinkModel):
             self._state = self._present_state()
         return self._state
 
+    def cell_state(self) -> CellState:
+        """Return the load of all cells over the last measurement period."""
+        return CellState(
+            self._down.last_utilisation,
+            self._up.last_utilisation,
+            self._down.refused + self._up.refused,
+        )
+
     # Packets
 
     def _start(self, flights: InFlight) -> None:
@@ -205,11 +229,14 @@ class Link(LinkModel):
         self._draw(flights, everyone, [_AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN])
         up = np.flatnonzero(flights.sender != SERVER)
         sent = flights.sent_ns[up]
-        offset = self._request_offset_ns[flights.sender[up]]
-        wait = (offset - sent) % self._request_period_ns
-        flights.plan_ns[up, 1] = sent + wait + self._grant_ns
+        flow = flights.five_qi[up]
+        period = self._occasion_period_ns[flow]
+        offset = self._request_offset_ns[flights.sender[up]] * period // self._request_period_ns
+        # Granted occasions are slots.
+        offset -= np.where(self._has_grant[flow], offset % self._up.slot_ns, 0)
+        flights.plan_ns[up, 1] = sent + (offset - sent) % period + self._grant_ns[flow]
         flights.plan_ns[up, 2:] = NEVER
-        flights.deadline_ns[up] = sent + self._discard_ns
+        flights.deadline_ns[up] = sent + self._patience_ns(flights, up)
         down = np.flatnonzero(flights.sender == SERVER)
         self._send_down(flights, down, flights.sent_ns[down])
 
@@ -238,10 +265,12 @@ class Link(LinkModel):
         What comes to a queue at `to_ns` itself belongs to the next span.
         """
         self._admit(Leg.UP_WAIT, to_ns)
+        self._settle(Leg.UP_RADIO, to_ns)
         self._land(Leg.UP_RADIO, to_ns)
         self._pass_server(to_ns)
         self._reach_base_station(to_ns)
         self._admit(Leg.DOWN_WAIT, to_ns)
+        self._settle(Leg.DOWN_RADIO, to_ns)
         self._land(Leg.DOWN_RADIO, to_ns)
 
     def _admit(self, leg: Leg, to_ns: int) -> None:
@@ -287,6 +316,8 @@ class Link(LinkModel):
                 (self._reported_up_db if up else self._reported_down_db)[station],
                 (self._up_sinr_db if up else self._down_sinr_db)[station],
                 flights.luck[rows, _AIR_UP if up else _AIR_DOWN],
+                flights.five_qi[rows],
+                self._key[station],
             ),
         )
         flights.leg[rows] = leg + 1
@@ -360,7 +391,31 @@ class Link(LinkModel):
         flights.book(rows, done)
         flights.leg[rows] = Leg.DOWN_WAIT
         flights.plan_ns[rows] = _waiting(done)
-        flights.deadline_ns[rows] = done + self._discard_ns
+        flights.deadline_ns[rows] = done + self._patience_ns(flights, rows)
+
+    def _patience_ns(self, flights: InFlight, rows: Ints) -> int | Ints:
+        """Return how long packets may wait in one direction [ns]."""
+        if not self._up.by_qos:
+            return self._discard_ns
+        return discard_after_ns(flights.five_qi[rows], flights.size_bytes[rows], self._discard_ns)
+
+    def _settle(self, leg: Leg, to_ns: int) -> None:
+        """Take over what has become of packets whose turn depends on others."""
+        scheduler = self._up if leg == Leg.UP_RADIO else self._down
+        if not scheduler.by_qos:
+            return
+        packet_id, plan, fate = scheduler.settled(to_ns)
+        flights = self._flights
+        rows = np.flatnonzero(flights.leg == leg)
+        rows = rows[np.argsort(flights.packet_id[rows])]
+        if not packet_id.size or not rows.size:
+            return
+        # Packets of stations that have left aren't there any more.
+        place = np.searchsorted(flights.packet_id[rows], packet_id)
+        row = rows[np.minimum(place, len(rows) - 1)]
+        there = flights.packet_id[row] == packet_id
+        flights.plan_ns[row[there]] = plan[there]
+        flights.plan_fate[row[there]] = fate[there]
 
     def _hold_down(self, wire: WireImpairments, rows: Ints) -> None:
         """Let packets at the end of the backhaul go through what is wrong with it."""
@@ -398,6 +453,7 @@ class Link(LinkModel):
         ):
             rows = np.flatnonzero((flights.leg == radio) & (flights.due_ns > self._now_ns))
             rows = rows[affected[owner[rows]]]
+            (self._up if radio == Leg.UP_RADIO else self._down).withdraw(flights.packet_id[rows])
             flights.book(rows, self._now_ns)
             flights.leg[rows] = wait
             flights.plan_ns[rows] = _waiting(np.full(len(rows), self._now_ns))

@@ -186,6 +186,7 @@ class InFlight(Packets):
     radius_m: Floats  # of an AREA packet; negative for others
     left_x_m: Floats  # where the sender was when it was detached, else NaN
     left_y_m: Floats
+    five_qi: Ints
 
     @property
     def due_ns(self) -> Ints:

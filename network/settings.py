@@ -18,6 +18,9 @@ TimeToTriggerMs = Literal[
 ]
 FilterCoefficient = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19]
 ClassPath = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+FiveQiNumber = Literal[
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 65, 66, 67, 69, 70, 75, 79, 80, 82, 83, 84, 85, 86
+]  # fmt: skip
 CellName = Annotated[str, Field(pattern=r"^[^/\s]+(/\d+)?$")]
 
 
@@ -45,6 +48,10 @@ class RadioSettings(Settings):
     )
     subcarrier_spacing_khz: Literal[15, 30, 60] = Field(
         30, description="Subcarrier spacing [kHz]; 15, 30, 60 give slots of 1, 0.5, 0.25 ms."
+    )
+    duplex: Literal["TDD", "FDD"] = Field(
+        "TDD",
+        description="TDD: slots by tdd_pattern. FDD: all slots up and down, each on the bandwidth.",
     )
     tdd_pattern: str = Field(
         "DDDSU",
@@ -303,6 +310,30 @@ class SchedulingSettings(Settings):
         le=100.0,
         description="From the scheduling request to the first slot the grant may name [ms].",
     )
+    configured_grant_period_ms: dict[FiveQiNumber, Annotated[float, Field(gt=0.0, le=640.0)]] = (
+        Field(
+            default_factory=dict,
+            description="Period of a configured grant's uplink occasions [ms], by 5QI.",
+        )
+    )
+    downlink_preparation_slots: int = Field(
+        1, ge=0, le=16, description="Slots from a packet's coming down to the first it may use."
+    )
+    decoding_symbols: int | None = Field(
+        None,
+        ge=0,
+        le=280,
+        description="Symbols to decode a block; none is N1 of TS 38.214 Table 5.3-1, capability 1.",
+    )
+    guaranteed_kbps: float = Field(
+        100.0, gt=0.0, le=1e6, description="GFBR of each GBR flow of a station [kbit/s]."
+    )
+    guaranteed_prb_share: float = Field(
+        0.8,
+        ge=0.0,
+        le=1.0,
+        description="Share of a cell's blocks for guaranteed flows; who doesn't fit is 5QI 9.",
+    )
     harq_max_transmissions: int = Field(
         4, ge=1, le=16, description="Transmissions before giving up."
     )
@@ -336,6 +367,28 @@ class SchedulingSettings(Settings):
     uplink_allocation_prbs: int = Field(
         12, ge=1, le=275, description="Most resource blocks a station sends on in one slot."
     )
+
+
+class SliceSettings(Settings):
+    """A network slice: its share of each cell's resource blocks (rRMPolicyRatio of TS 28.541)."""
+
+    name: str = Field(min_length=1, description="Name of the slice.")
+    min_prb_share: float = Field(
+        0.0, ge=0.0, le=1.0, description="Share it is guaranteed; what it doesn't need is lent."
+    )
+    max_prb_share: float = Field(1.0, gt=0.0, le=1.0, description="Share it gets at most.")
+    five_qi: tuple[FiveQiNumber, ...] = Field(
+        min_length=1, description="5QIs of its packets; the background is 9."
+    )
+
+    @model_validator(mode="after")
+    def _min_within_max(self) -> SliceSettings:
+        if self.min_prb_share > self.max_prb_share:
+            raise ValueError(
+                f"slice {self.name!r}: min_prb_share {self.min_prb_share} is above "
+                f"max_prb_share {self.max_prb_share}"
+            )
+        return self
 
 
 class BackgroundSettings(Settings):
@@ -608,6 +661,13 @@ class NetworkSettings(Settings):
     scheduling: SchedulingSettings = Field(
         default_factory=SchedulingSettings, description="Grants, retransmissions, discard timer."
     )
+    qos: dict[str, FiveQiNumber] = Field(
+        default_factory=dict,
+        description="5QI by a packet's kind, others 9. If none is given, all are in one queue.",
+    )
+    slices: tuple[SliceSettings, ...] = Field(
+        (), description="Shares of each cell's resource blocks by 5QI; who is in none, the rest."
+    )
     background: BackgroundSettings = Field(
         default_factory=BackgroundSettings, description="Everyone else's traffic, in all cells."
     )
@@ -624,6 +684,17 @@ class NetworkSettings(Settings):
     def _has_its_trace(self) -> NetworkSettings:
         if self.model == "trace" and self.trace is None:
             raise ValueError("model is trace but no trace is given; expected `trace: {file: ...}`")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_fit(self) -> NetworkSettings:
+        numbers = [number for one in self.slices for number in one.five_qi]
+        twice = {number for number in numbers if numbers.count(number) > 1}
+        if twice:
+            raise ValueError(f"5QI {min(twice)} is in slices twice; expected each in one slice")
+        guaranteed = sum(one.min_prb_share for one in self.slices)
+        if guaranteed > 1.0 + 1e-9:
+            raise ValueError(f"slices are guaranteed {guaranteed:g} in all; expected at most 1")
         return self
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from cosim.recording import Columns
 from network.arrays import Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
+from network.five_qi import BEST_EFFORT
 from network.packet import SERVER, Fate, Packets, Positions, Stage
 from vehicles.driving.base import LinkView, Received
 from vehicles.messages.kinds import MessageKind
@@ -32,18 +33,29 @@ class LinkSide:
         penetration: share of road users that are connected; driven ones always are.
         seed: the run's seed, for who is connected.
         step_ns: how often receptions are handed over [ns].
+        qos: 5QI by the name of a message kind; others are best effort.
     """
 
     name = "link"
 
     def __init__(
-        self, link: LinkModel, users: RoadUsers, *, penetration: float, seed: int, step_ns: int
+        self,
+        link: LinkModel,
+        users: RoadUsers,
+        *,
+        penetration: float,
+        seed: int,
+        step_ns: int,
+        qos: Mapping[str, int] | None = None,
     ) -> None:
         self.step_ns = step_ns
         self._link = link
         self._users = users
         self._penetration = penetration
         self._draws = Draws(seed, "connected")
+        self._five_qi = {
+            kind: (qos or {}).get(kind.name.lower(), BEST_EFFORT) for kind in MessageKind
+        }
         self._changes = -1
         self._ids: dict[int, str] = {}
         self._names: dict[int, str] = {SERVER: "server"}
@@ -116,6 +128,7 @@ class LinkSide:
             to=to,
             radius_m=radius_m,
             references=references,
+            five_qi=self._five_qi[kind],
         )
 
     def take_received(self, slot: int) -> list[Received]:
@@ -157,6 +170,17 @@ class LinkSide:
                 "rsrp_dbm": state.rsrp_dbm[slots],
                 "sinr_db": state.sinr_db[slots],
                 "interrupted": state.interrupted_until_ns[slots] > now_ns,
+            },
+        )
+
+        load = self._link.cell_state()
+        yield (
+            "cells",
+            {
+                "time_s": np.full(len(self._link.cell_names), to_s(now_ns)),
+                "cell": list(self._link.cell_names),
+                "downlink_utilisation": load.downlink_utilisation,
+                "uplink_utilisation": load.uplink_utilisation,
             },
         )
 

@@ -6,6 +6,8 @@ the cell could have sent since the beginning. `Frame` translates between that co
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 
 from network.arrays import Ints
@@ -14,10 +16,10 @@ SYMBOLS_PER_SLOT = 14
 
 
 class Frame:
-    """One direction of a TDD pattern.
+    """One direction of a TDD pattern, or of FDD.
 
     Args:
-        tdd_pattern: Slots of one period, `D`, `U` and `S`.
+        tdd_pattern: Slots of one period, `D`, `U` and `S`; of FDD, the direction's letter alone.
         direction: `"D"` or `"U"`.
         slot_ns: Length of a slot [ns].
         prbs: Resource blocks of the carrier.
@@ -40,6 +42,7 @@ class Frame:
         self.period_slots = len(tdd_pattern)
         self._before = np.cumsum([0, *(blocks.get(slot, 0) for slot in tdd_pattern)])
         self._slots = np.array([slot in blocks for slot in tdd_pattern], dtype=np.int64)
+        self._edges: list[int] = self._before.tolist()
         self.blocks_per_period = int(self._before[-1])
 
     @property
@@ -52,6 +55,17 @@ class Frame:
         slot = -(-np.asarray(instant_ns) // self.slot_ns)
         period, within = np.divmod(slot, self.period_slots)
         return np.asarray(period * self.blocks_per_period + self._before[within])
+
+    def blocks_of(self, slot: int) -> tuple[int, int]:
+        """Return the numbers of a slot's first block and of the first one after it."""
+        period, within = divmod(slot, self.period_slots)
+        before = period * self.blocks_per_period
+        return before + self._edges[within], before + self._edges[within + 1]
+
+    def slot_with(self, block: int) -> int:
+        """Return the number of the slot that one block lies in."""
+        period, within = divmod(block, self.blocks_per_period)
+        return period * self.period_slots + bisect_right(self._edges, within) - 1
 
     def slot_of(self, block: Ints) -> Ints:
         """Return the number of the slot that a block lies in."""

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from network import phy
 from network.arrays import Bools, Floats, Ints
-from network.packet import NS_PER_MS, Fate
+from network.five_qi import BEST_EFFORT, is_guaranteed
+from network.packet import NEVER, NS_PER_MS, Fate
 from network.ran.background import Background
 from network.ran.cells import Timeline
 from network.ran.frame import Frame
+from network.ran.qos import Admission, Job, QosQueues
 from network.ran.queue import Queues
 from network.settings import NetworkSettings
 
@@ -36,6 +38,8 @@ class Arrivals(NamedTuple):
     reported_sinr_db: Floats
     sinr_db: Floats
     luck: Floats  # uniform in (0, 1): decides the number of transmissions
+    five_qi: Ints | None = None  # all of them best effort if none
+    station_key: NDArray[np.uint64] | None = None  # whose flow it is; needed along with 5QIs
 
 
 _NO_INTS, _NO_FLOATS = np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -47,8 +51,9 @@ _NOBODY = Arrivals(
 class Scheduler:
     """The queues of one direction, with the background's bursts in them.
 
-    First come, first served; retransmissions go ahead of what waits, and their blocks are paid for
-    when the packet is first sent.
+    First come, first served, or by 5QI and slice where the settings name such: then what becomes of
+    a packet depends on who comes after it, and `settled` tells. Retransmissions go ahead of what
+    waits, and their blocks are paid for when the packet is first sent.
 
     Args:
         settings: The network's settings.
@@ -70,8 +75,9 @@ class Scheduler:
         radio, rules = settings.radio, settings.scheduling
         self.prbs = phy.prb_count(radio.bandwidth_mhz, radio.subcarrier_spacing_khz)
         self.slot_ns = NS_PER_MS * 15 // radio.subcarrier_spacing_khz
+        pattern = radio.tdd_pattern if radio.duplex == "TDD" else direction
         self.frame = Frame(
-            radio.tdd_pattern,
+            pattern,
             direction,
             slot_ns=self.slot_ns,
             prbs=self.prbs,
@@ -93,14 +99,24 @@ class Scheduler:
             blocks_per_s=self.frame.blocks_per_s,
         )
         self._queues = Queues(len(cell_keys))
+        self._qos: QosQueues | None = None
+        if settings.qos or settings.slices:
+            reserved = () if down else rules.configured_grant_period_ms
+            self._qos = QosQueues(len(cell_keys), self.frame, settings.slices, reserved)
+        self._admission = Admission(len(cell_keys), rules.guaranteed_prb_share)
+        self._guaranteed_bps = rules.guaranteed_kbps * 1e3
+        # Of packets in the queues by 5QI: transmissions, blocks in slots, whether they get through.
+        self._outlook: dict[int, tuple[int, int, bool]] = {}
         # Down, a slot is made ready while the one before it is on the air; up, the grant's delay
         # has done that.
-        self._lead_ns = self.slot_ns if down else 0
+        self._lead_ns = rules.downlink_preparation_slots * self.slot_ns if down else 0
         self._prbs_at_once = self.prbs if down else min(self.prbs, rules.uplink_allocation_prbs)
-        symbols = _DECODING_SYMBOLS[radio.subcarrier_spacing_khz]
+        symbols = rules.decoding_symbols
+        if symbols is None:
+            symbols = _DECODING_SYMBOLS[radio.subcarrier_spacing_khz]
         self._decoding_ns = self.slot_ns * symbols // phy.SYMBOLS_PER_SLOT
-        periods = -(-rules.harq_round_trip_slots // len(radio.tdd_pattern))
-        self._round_trip_ns = periods * len(radio.tdd_pattern) * self.slot_ns
+        periods = -(-rules.harq_round_trip_slots // len(pattern))
+        self._round_trip_ns = periods * len(pattern) * self.slot_ns
         self._most = rules.harq_max_transmissions
         self._target_bler = rules.target_bler
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
@@ -110,6 +126,18 @@ class Scheduler:
         self._measured_ns = 0
         self.utilisation = np.minimum(utilisation.values[0], 1.0)
         """Share of its blocks that each cell used lately (cells,)."""
+        self.last_utilisation = self.utilisation
+        """Share of its blocks that each cell used between the last two measurements (cells,)."""
+
+    @property
+    def by_qos(self) -> bool:
+        """Whether 5QIs count, so that `settled` tells what became of packets."""
+        return self._qos is not None
+
+    @property
+    def refused(self) -> Ints:
+        """Guaranteed flows that didn't fit into each cell (cells,)."""
+        return self._admission.refused
 
     @property
     def least_ns(self) -> int:
@@ -118,16 +146,23 @@ class Scheduler:
 
     def measure(self, instant_ns: int) -> None:
         """Bring `utilisation` up to an instant: a mean that fades over 200 ms."""
-        self._slots(instant_ns, _NOBODY, _NOBODY.cell)
-        block = int(self.frame.blocks_from(instant_ns))
-        passed = block - int(self.frame.blocks_from(self._measured_ns))
+        if self._qos is None:
+            self._slots(instant_ns, _NOBODY, _NOBODY.cell)
+            filled = 0
+        else:
+            self._enqueue(instant_ns, _NOBODY, _NOBODY.cell)
+            self._qos.run(instant_ns, self._lead_ns)
+            filled = self._lead_ns
+        block = int(self.frame.blocks_from(instant_ns + filled))
+        passed = block - int(self.frame.blocks_from(self._measured_ns + filled))
         if passed <= 0:
             return
-        used = self._queues.done(block)
+        used = self._queues.done(block) if self._qos is None else self._qos.used.copy()
         share = np.clip((used - self._used) / passed, 0.0, 1.0)
         span_ms = (instant_ns - self._measured_ns) / NS_PER_MS
         weight = -np.expm1(-span_ms / _UTILISATION_MEMORY_MS)
         self.utilisation = self.utilisation + weight * (share - self.utilisation)
+        self.last_utilisation = share
         self._used = used
         self._measured_ns = instant_ns
 
@@ -136,20 +171,82 @@ class Scheduler:
 
         Returns:
             Instants (n, 4) [ns]: arrival, first slot, first transmission decoded, done; and the
-            fate that this comes to, IN_FLIGHT for a packet that has got through.
+            fate that this comes to, IN_FLIGHT for a packet that has got through. Where 5QIs count,
+            all but the arrival is open as yet, NEVER.
         """
         mcs = phy.mcs_for_sinr(packets.reported_sinr_db, target_bler=self._target_bler)
         bits = 8 * (packets.size_bytes + _HEADER_BYTES)
         work = phy.prbs_needed(bits, mcs)
         slots = -(-work // self._prbs_at_once)
         sent, through = self._attempts(packets, mcs, bits // slots, slots)
+        if self._qos is not None:
+            self._keep_outlook(packets, sent, slots, through)
+            self._enqueue(to_ns, packets, work + (sent - 1) * -(-work // slots))
+            plan = np.full((len(work), 4), NEVER)
+            plan[:, 0] = packets.instant_ns
+            return plan, np.full(len(work), int(Fate.IN_FLIGHT))
         first, last, served = self._slots(to_ns, packets, work + (sent - 1) * -(-work // slots))
+        return self._plan(
+            packets.instant_ns, packets.deadline_ns, first, last, served, sent, slots, through
+        )
+
+    def settled(self, to_ns: int) -> tuple[Ints, Ints, Ints]:
+        """Fill the slots up to an instant, where 5QIs count.
+
+        Returns:
+            Packet ids (n,), instants and fates as of `serve`, of all packets whose last slot or
+            end of waiting has become known since the last call.
+        """
+        assert self._qos is not None
+        self._enqueue(to_ns, _NOBODY, _NOBODY.cell)
+        self._qos.run(to_ns, self._lead_ns)
+        ended = self._qos.take_ended()
+        if not ended:
+            return _NO_INTS, np.zeros((0, 4), dtype=np.int64), _NO_INTS
+        rows = np.array(
+            [
+                (
+                    job.packet_id,
+                    job.arrival_ns,
+                    job.limit_ns,
+                    max(job.first_slot, 0),
+                    max(job.last_slot, 0),
+                    through,
+                    *self._outlook.pop(job.packet_id),
+                )
+                for job, through in ended
+            ],
+            dtype=np.int64,
+        ).T
+        arrival, limit, first, last, served, sent, slots, through = rows[1:]
+        plan, fate = self._plan(arrival, limit, first, last, served > 0, sent, slots, through > 0)
+        return rows[0], plan, fate
+
+    def withdraw(self, packet_ids: Ints) -> None:
+        """Take packets out of the queues, where 5QIs count."""
+        if self._qos is not None:
+            self._qos.withdraw(packet_ids.tolist())
+            for packet_id in packet_ids.tolist():
+                self._outlook.pop(packet_id, None)
+
+    def _plan(
+        self,
+        arrival_ns: Ints,
+        deadline_ns: Ints,
+        first: Ints,
+        last: Ints,
+        served: Bools,
+        sent: Ints,
+        slots: Ints,
+        through: Bools,
+    ) -> tuple[Ints, Ints]:
+        """Return the instants and fates of packets from the slots they got."""
         last = np.maximum(last, self.frame.slots_later(first, slots - 1))
-        begin_ns = np.maximum(first * self.slot_ns, packets.instant_ns)
+        begin_ns = np.maximum(first * self.slot_ns, arrival_ns)
         decoded_ns = (last + 1) * self.slot_ns + self._decoding_ns
         done_ns = decoded_ns + (sent - 1) * self._round_trip_ns
-        plan = np.stack([packets.instant_ns, begin_ns, decoded_ns, done_ns], axis=1)
-        plan[~served, 1:] = packets.deadline_ns[~served, None]
+        plan = np.stack([arrival_ns, begin_ns, decoded_ns, done_ns], axis=1)
+        plan[~served, 1:] = deadline_ns[~served, None]
         fate = np.where(through, int(Fate.IN_FLIGHT), int(Fate.RADIO))
         return plan, np.where(served, fate, int(Fate.EXPIRED))
 
@@ -176,6 +273,51 @@ class Scheduler:
             if attempt < self._most:
                 sent[~through] += 1
         return sent, through
+
+    def _keep_outlook(self, packets: Arrivals, sent: Ints, slots: Ints, through: Bools) -> None:
+        rows = zip(sent.tolist(), slots.tolist(), through.tolist(), strict=True)
+        self._outlook.update(zip(packets.packet_id.tolist(), rows, strict=True))
+
+    def _enqueue(self, to_ns: int, packets: Arrivals, work: Ints) -> None:
+        """Hand packets and the background to the queues by 5QI, in the order they come."""
+        assert self._qos is not None
+        cell, instant_ns, burst = self._background.take(self._queued_until_ns, to_ns)
+        self._queued_until_ns = max(to_ns, self._queued_until_ns)
+        five_qi = self._admitted(packets, work)
+        others = len(cell)
+        instants = np.concatenate([packets.instant_ns, instant_ns])
+        ids = np.concatenate([packets.packet_id, np.full(others, -1)])
+        order = np.lexsort((ids, instants))
+        columns = (
+            np.concatenate([packets.cell, cell]),
+            np.concatenate([five_qi, np.full(others, BEST_EFFORT)]),
+            -(-(instants + self._lead_ns) // self.slot_ns),
+            ids,
+            np.concatenate([work, burst]),
+            instants,
+            np.concatenate([packets.deadline_ns, instant_ns + self._discard_ns]),
+        )
+        for where, number, slot, *job in np.stack(columns, axis=1)[order].tolist():
+            self._qos.add(where, number, slot, Job(*job))
+
+    def _admitted(self, packets: Arrivals, work: Ints) -> Ints:
+        """Return the 5QIs that packets are served by: best effort where a flow doesn't fit."""
+        if packets.five_qi is None or packets.station_key is None:
+            return np.full(len(work), BEST_EFFORT)
+        served_by = packets.five_qi.copy()
+        guaranteed = np.flatnonzero(is_guaranteed(served_by))
+        order = np.lexsort((packets.packet_id[guaranteed], packets.instant_ns[guaranteed]))
+        for row in guaranteed[order].tolist():
+            blocks_per_s = self._guaranteed_bps * int(work[row]) / (8 * packets.size_bytes[row])
+            if not self._admission.admit(
+                int(packets.cell[row]),
+                int(packets.station_key[row]),
+                int(served_by[row]),
+                float(blocks_per_s / self.frame.blocks_per_s),
+                int(packets.instant_ns[row]),
+            ):
+                served_by[row] = BEST_EFFORT
+        return served_by
 
     def _slots(self, to_ns: int, packets: Arrivals, work: Ints) -> tuple[Ints, Ints, Bools]:
         """Queue packets among the background; return first and last slots, and who is served."""
