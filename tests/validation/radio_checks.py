@@ -558,6 +558,25 @@ def calibration_sinr() -> Comparison:
 
 
 @check(
+    "UMi calibration: coupling loss at 5 to 95 %",
+    source=CALIBRATION,
+    unit="dB",
+    tolerance=2.5,
+    faults=[
+        Fault("urban macro's LOS probability", f"{PROPAGATION}:los_probability",
+              lambda f: lambda _, *rest, **named: f("UMa", *rest, **named), CALIBRATED),
+        Fault("no loss into buildings", "network.radio.penetration:building_loss_db",
+              _result(lambda loss: loss * 0), CALIBRATED),
+    ],
+)  # fmt: skip
+def calibration_coupling_loss_umi() -> Comparison:
+    return Comparison(
+        np.percentile(calibration.run_once("UMi").coupling_loss_db, PERCENTILES),
+        [74.8, 82.0, 96.2, 112.2, 125.8, 136.4, 142.3],
+    )
+
+
+@check(
     "UMi calibration: geometry SINR at 5 to 95 %",
     source=CALIBRATION,
     unit="dB",
