@@ -21,11 +21,11 @@ from network.packet import (
     Leg,
     joined,
 )
-from network.radio.channel import Channel, Sight
+from network.radio.channel import Sight
 from network.ran.cells import (
     Bounds,
     cell_names,
-    cells_of,
+    path_gains_of,
     powers_dbm,
     sites_of,
     utilisation_of,
@@ -74,7 +74,8 @@ class Link(LinkModel):
             line of sight is drawn by the scenario's probability.
 
     Raises:
-        ValueError: An area that isn't one, a load on an unknown cell, a grid of too many sites.
+        ValueError: An area that isn't one, a load on an unknown cell, a grid of too many sites, a
+            radio map that isn't one or lacks cells.
     """
 
     def __init__(
@@ -111,13 +112,7 @@ class Link(LinkModel):
         )
 
         power_dbm = powers_dbm(sites)
-        channel = Channel(
-            cells_of(sites),
-            scenario=settings.radio.scenario,
-            carrier_ghz=settings.radio.carrier_ghz,
-            seed=seed,
-            sight=buildings,
-        )
+        channel = path_gains_of(settings, sites, seed=seed, sight=buildings)
         n = len(self._attached)
         self._signals = Signals(
             n,

@@ -33,6 +33,11 @@ class RadioSettings(Settings):
         "UMa",
         description="Propagation scenario of TR 38.901: urban macro, urban micro, rural macro.",
     )
+    map: Path | None = Field(
+        None,
+        description="File of path gains (docs/radio-maps.md) that stands in for the scenario's "
+        "formulas.",
+    )
     carrier_ghz: float = Field(3.5, ge=0.5, le=100.0, description="Carrier frequency [GHz].")
     bandwidth_mhz: Literal[5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100] = Field(
         40, description="Channel bandwidth [MHz], one of TS 38.101-1 clause 5.3.2."

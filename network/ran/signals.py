@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from network import phy
 from network.arrays import Floats, Ints
-from network.radio.channel import Channel
+from network.radio.channel import PathGains
 from network.ran.measurement import filter_weight
 from network.ran.uplink import power_per_prb_dbm
 from network.settings import NetworkSettings
@@ -35,7 +35,7 @@ class Signals:
         self,
         stations: int,
         settings: NetworkSettings,
-        channel: Channel,
+        channel: PathGains,
         powers_dbm: Floats,
         *,
         prbs: int,

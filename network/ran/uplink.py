@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from network.arrays import Floats
-from network.radio.channel import Channel
+from network.radio.channel import PathGains
 from network.ran.cells import Bounds
 from network.settings import NetworkSettings
 
@@ -30,7 +30,7 @@ def power_per_prb_dbm(path_gain_db: Floats, settings: NetworkSettings) -> Floats
 
 
 def interference_mw(
-    channel: Channel, powers_dbm: Floats, settings: NetworkSettings, bounds_m: Bounds
+    channel: PathGains, powers_dbm: Floats, settings: NetworkSettings, bounds_m: Bounds
 ) -> Floats:
     """Return what each cell's stations are heard with in each other cell when they use every block.
 
