@@ -30,6 +30,7 @@ from network.ran.cells import (
     sites_of,
     utilisation_of,
 )
+from network.ran.fades import DOWN, UP, Fades
 from network.ran.failures import ConnectionFailures
 from network.ran.handover import HandoverDelays, History
 from network.ran.measurement import RadioLinkMonitor
@@ -122,6 +123,7 @@ class Link(LinkModel):
             prbs=self._down.prbs,
             uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
         )
+        self._fades = Fades(n, settings, keys, seed=seed) if settings.radio.fast_fading else None
         self._measured = np.zeros(n, dtype=np.bool_)
         self._serving = np.full(n, _NO_CELL)
         self._down_sinr_db = np.full(n, np.nan)
@@ -168,6 +170,8 @@ class Link(LinkModel):
         self._commanded[station] = False
         self._accessing[station] = False
         self._failures.forget(station)
+        if self._fades is not None:
+            self._fades.reset(station)
 
     def detach(self, station: int) -> None:
         """Take a station out; see `LinkModel.detach`."""
@@ -263,6 +267,14 @@ class Link(LinkModel):
         flights.book(rows, begin)
         serving = self._serving[station]
         scheduler = self._up if up else self._down
+        reported_db = (self._reported_up_db if up else self._reported_down_db)[station]
+        sinr_db = (self._up_sinr_db if up else self._down_sinr_db)[station]
+        faded = None
+        if self._fades is not None:
+            assert self._positions is not None
+            way = UP if up else DOWN
+            reported_db = reported_db + self._fades.margin_db(station, way)
+            faded = self._fades.packets(way, station, sinr_db, self._positions, begin)
         plan, fate = scheduler.serve(
             to_ns,
             Arrivals(
@@ -271,10 +283,11 @@ class Link(LinkModel):
                 flights.deadline_ns[rows],
                 flights.packet_id[rows],
                 flights.size_bytes[rows],
-                (self._reported_up_db if up else self._reported_down_db)[station],
-                (self._up_sinr_db if up else self._down_sinr_db)[station],
+                reported_db,
+                sinr_db,
                 flights.luck[rows, _AIR_UP if up else _AIR_DOWN],
             ),
+            faded,
         )
         flights.leg[rows] = leg + 1
         flights.plan_ns[rows] = plan
@@ -386,6 +399,8 @@ class Link(LinkModel):
         now = self._now_ns
         self._up.measure(now)
         self._down.measure(now)
+        if self._fades is not None:
+            self._fades.adapt()
         rows = np.flatnonzero(self._attached)
         if not rows.size:
             return
@@ -591,6 +606,8 @@ class Link(LinkModel):
         self._serving[stations] = cells
         self._triggers.reset(stations)
         self._monitor.reset(stations)
+        if self._fades is not None:
+            self._fades.enter(stations, self._key[stations], self._serving[stations])
         self._update_sinr(stations)
         self._reported_down_db[stations] = self._down_sinr_db[stations]
         self._reported_up_db[stations] = self._up_sinr_db[stations]
@@ -613,6 +630,8 @@ class Link(LinkModel):
         self._down_sinr_db[stations], self._up_sinr_db[stations] = self._signals.sinr_db(
             stations, self._serving[stations], self._down.utilisation, self._up.utilisation
         )
+        if self._fades is not None:
+            self._fades.see(stations, self._signals.los(stations, self._serving[stations]))
 
     def _present_state(self) -> StationState:
         n = len(self._attached)
@@ -655,6 +674,8 @@ class Link(LinkModel):
         self._signals.grow(capacity)
         self._triggers.grow(capacity)
         self._failures.grow(capacity)
+        if self._fades is not None:
+            self._fades.grow(capacity)
         self._monitor.grow(capacity)
         self._changes.grow(capacity)
 

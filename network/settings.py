@@ -72,6 +72,19 @@ class RadioSettings(Settings):
         description="Gain of a station's antenna, the same all around [dBi].",
     )
 
+    fast_fading: bool = Field(
+        False,
+        description="Whether each transmission fades by multipath and speed (Rayleigh, or Rician "
+        "in line of sight), with an outer loop that holds target_bler.",
+    )
+    receive_antennas: int = Field(
+        2,
+        ge=1,
+        le=8,
+        description="Antennas that receive, at both ends: more of them fade less (2 as vehicles' "
+        "least in TS 38.101-1). Their gain is not counted here.",
+    )
+
     @model_validator(mode="after")
     def _is_a_carrier(self) -> RadioSettings:
         prb_count(self.bandwidth_mhz, self.subcarrier_spacing_khz)

@@ -12,6 +12,7 @@ from network.arrays import Bools, Floats, Ints
 from network.packet import NS_PER_MS, Fate
 from network.ran.background import Background
 from network.ran.cells import Timeline
+from network.ran.fades import FadedPackets
 from network.ran.frame import Frame
 from network.ran.queue import Queues
 from network.settings import NetworkSettings
@@ -131,8 +132,15 @@ class Scheduler:
         self._used = used
         self._measured_ns = instant_ns
 
-    def serve(self, to_ns: int, packets: Arrivals) -> tuple[Ints, Ints]:
+    def serve(
+        self, to_ns: int, packets: Arrivals, faded: FadedPackets | None = None
+    ) -> tuple[Ints, Ints]:
         """Take in all packets that arrive before an instant and after the last such instant.
+
+        Args:
+            to_ns: The instant [ns].
+            packets: The packets.
+            faded: Their fast fading, if any.
 
         Returns:
             Instants (n, 4) [ns]: arrival, first slot, first transmission decoded, done; and the
@@ -142,7 +150,7 @@ class Scheduler:
         bits = 8 * (packets.size_bytes + _HEADER_BYTES)
         work = phy.prbs_needed(bits, mcs)
         slots = -(-work // self._prbs_at_once)
-        sent, through = self._attempts(packets, mcs, bits // slots, slots)
+        sent, through = self._attempts(packets, mcs, bits // slots, slots, -(-work // slots), faded)
         first, last, served = self._slots(to_ns, packets, work + (sent - 1) * -(-work // slots))
         last = np.maximum(last, self.frame.slots_later(first, slots - 1))
         begin_ns = np.maximum(first * self.slot_ns, packets.instant_ns)
@@ -150,11 +158,21 @@ class Scheduler:
         done_ns = decoded_ns + (sent - 1) * self._round_trip_ns
         plan = np.stack([packets.instant_ns, begin_ns, decoded_ns, done_ns], axis=1)
         plan[~served, 1:] = packets.deadline_ns[~served, None]
+        if faded is not None:
+            rows = np.flatnonzero(served)
+            at_once = through[rows] & (sent[rows] == 1)
+            faded.learn(rows, mcs[rows], slots[rows], at_once)
         fate = np.where(through, int(Fate.IN_FLIGHT), int(Fate.RADIO))
         return plan, np.where(served, fate, int(Fate.EXPIRED))
 
     def _attempts(
-        self, packets: Arrivals, mcs: Ints, block_bits: Ints, blocks: Ints
+        self,
+        packets: Arrivals,
+        mcs: Ints,
+        block_bits: Ints,
+        blocks: Ints,
+        prbs: Ints,
+        faded: FadedPackets | None,
     ) -> tuple[Ints, Bools]:
         """Return how often the last block of each packet is sent, and whether all got through.
 
@@ -166,9 +184,16 @@ class Scheduler:
         sent = np.ones(len(u), dtype=np.int64)
         failed = np.ones(len(u))
         through = np.zeros(len(u), dtype=np.bool_)
+        received = np.zeros(len(u))
         for attempt in range(1, self._most + 1):
-            open_ = ~through
-            combined = packets.sinr_db[open_] + 10.0 * np.log10(attempt)
+            open_ = np.flatnonzero(~through)
+            if faded is None:
+                combined = packets.sinr_db[open_] + 10.0 * np.log10(attempt)
+            else:
+                later_ns = (attempt - 1) * self._round_trip_ns
+                sinr_db = faded.sinr_db(open_, later_ns, prbs[open_])
+                received[open_] += 10.0 ** (sinr_db / 10.0)
+                combined = 10.0 * np.log10(received[open_])
             failed[open_] *= phy.bler(mcs[open_], combined, size_bits=block_bits[open_])
             through[open_] = u[open_] <= (1.0 - failed[open_]) ** blocks[open_]
             if through.all():

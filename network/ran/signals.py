@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network import phy
-from network.arrays import Floats, Ints
+from network.arrays import Bools, Floats, Ints
 from network.radio.channel import PathGains
 from network.ran.measurement import filter_weight
 from network.ran.uplink import power_per_prb_dbm
@@ -62,6 +62,7 @@ class Signals:
         self._y_m = np.full(stations, np.nan)
         self._now_dbm = np.zeros((stations, cells), dtype=np.float32)
         self._heard_mw = np.zeros((stations, cells))  # on a resource block
+        self._los = np.zeros((stations, cells), dtype=np.bool_)
         self.rsrp_dbm: NDArray[np.float32] = np.zeros((stations, cells), dtype=np.float32)
         """RSRP of every cell after the layer 3 filter (stations, cells) [dBm]."""
 
@@ -72,6 +73,7 @@ class Signals:
         self._y_m = np.pad(self._y_m, more, constant_values=np.nan)
         self._now_dbm = np.pad(self._now_dbm, (more, (0, 0)))
         self._heard_mw = np.pad(self._heard_mw, (more, (0, 0)))
+        self._los = np.pad(self._los, (more, (0, 0)))
         self.rsrp_dbm = np.pad(self.rsrp_dbm, (more, (0, 0)))
 
     def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
@@ -128,8 +130,15 @@ class Signals:
         )
         return down, up
 
+    def los(self, stations: Ints, cells: Ints) -> Bools:
+        """Return whether stations see cells, a cell each (n,); kept for fast fading alone."""
+        return np.asarray(self._los[stations, cells])
+
     def _hear(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
-        gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
+        if self._settings.radio.fast_fading:
+            gain_db, self._los[stations] = self._channel.links(x_m, y_m, height_m)
+        else:
+            gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
         level_dbm = gain_db + (self._element_power_dbm + self._settings.radio.ue_antenna_gain_dbi)
         self._x_m[stations] = x_m
         self._y_m[stations] = y_m
