@@ -22,6 +22,7 @@ from network.packet import (
     joined,
 )
 from network.radio.channel import Sight
+from network.radio.penetration import CarLoss
 from network.ran.cells import (
     Bounds,
     cell_names,
@@ -123,6 +124,11 @@ class Link(LinkModel):
             prbs=self._down.prbs,
             uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
         )
+        self._car_loss = CarLoss(
+            settings.radio.in_car_share,
+            metallised_windows=settings.radio.metallised_windows,
+            seed=seed,
+        )
         self._fades = Fades(n, settings, keys, seed=seed) if settings.radio.fast_fading else None
         self._measured = np.zeros(n, dtype=np.bool_)
         self._serving = np.full(n, _NO_CELL)
@@ -170,6 +176,9 @@ class Link(LinkModel):
         self._commanded[station] = False
         self._accessing[station] = False
         self._failures.forget(station)
+        if self._settings.radio.in_car_share:
+            loss_db = self._car_loss.loss_db(self._key[station : station + 1])
+            self._signals.lose(station, float(loss_db[0]))
         if self._fades is not None:
             self._fades.reset(station)
 

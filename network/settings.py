@@ -72,6 +72,16 @@ class RadioSettings(Settings):
         description="Gain of a station's antenna, the same all around [dBi].",
     )
 
+    in_car_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the stations with their antenna in a car's cabin, at a loss of 9 dB "
+        "in the mean (TR 38.901 7.4.3.2); the others' is on the roof, or carried outdoors.",
+    )
+    metallised_windows: bool = Field(
+        False, description="Whether the loss into a cabin is that of metallised windows, 20 dB."
+    )
     fast_fading: bool = Field(
         False,
         description="Whether each transmission fades by multipath and speed (Rayleigh, or Rician "

@@ -60,6 +60,7 @@ class Signals:
         cells = len(powers_dbm)
         self._x_m = np.full(stations, np.nan)
         self._y_m = np.full(stations, np.nan)
+        self._loss_db = np.zeros(stations)
         self._now_dbm = np.zeros((stations, cells), dtype=np.float32)
         self._heard_mw = np.zeros((stations, cells))  # on a resource block
         self._los = np.zeros((stations, cells), dtype=np.bool_)
@@ -71,10 +72,15 @@ class Signals:
         more = (0, stations - len(self._x_m))
         self._x_m = np.pad(self._x_m, more, constant_values=np.nan)
         self._y_m = np.pad(self._y_m, more, constant_values=np.nan)
+        self._loss_db = np.pad(self._loss_db, more)
         self._now_dbm = np.pad(self._now_dbm, (more, (0, 0)))
         self._heard_mw = np.pad(self._heard_mw, (more, (0, 0)))
         self._los = np.pad(self._los, (more, (0, 0)))
         self.rsrp_dbm = np.pad(self.rsrp_dbm, (more, (0, 0)))
+
+    def lose(self, station: int, loss_db: float) -> None:
+        """Take what a station's antenna loses by where it is mounted [dB]."""
+        self._loss_db[station] = loss_db
 
     def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
         """Take the first measurement of stations; arguments as for `measure`."""
@@ -140,6 +146,8 @@ class Signals:
         else:
             gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
         level_dbm = gain_db + (self._element_power_dbm + self._settings.radio.ue_antenna_gain_dbi)
+        if self._settings.radio.in_car_share:
+            level_dbm -= self._loss_db[stations, None]
         self._x_m[stations] = x_m
         self._y_m[stations] = y_m
         self._now_dbm[stations] = level_dbm
