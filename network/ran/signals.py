@@ -12,8 +12,8 @@ from network.ran.measurement import filter_weight
 from network.ran.uplink import power_per_prb_dbm
 from network.settings import NetworkSettings
 
-# Large-scale gains hardly change over so short a way: shadowing is a map with squares of 4 m and
-# more. Stations at lights and in jams so cost nothing.
+# Large-scale gains hardly change over so short a way: maps have squares of 1.5 m (line of sight),
+# 4 m and more (shadowing in UMa). Stations at lights and in jams so cost nothing.
 _ANEW_AFTER_M = 2.0
 
 
