@@ -85,7 +85,7 @@ class RadioSettings(Settings):
     fast_fading: bool = Field(
         False,
         description="Whether each transmission fades by multipath and speed (Rayleigh, or Rician "
-        "in line of sight), with an outer loop that holds target_bler.",
+        "in line of sight), with an outer loop that holds target_bler; half as slow again.",
     )
     receive_antennas: int = Field(
         2,

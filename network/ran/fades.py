@@ -168,17 +168,20 @@ class FadedPackets:
         self._positions = positions
         self._begin_ns = begin_ns
 
-    def sinr_db(self, rows: Ints, later_ns: int, prbs: Ints) -> Floats:
-        """Return the effective SINR of a transmission of packets [dB].
+    def sinr_db(self, rows: Ints, later_ns: Ints, prbs: Ints) -> Floats:
+        """Return the effective SINR of transmissions of packets (n, k) [dB].
 
         Args:
             rows: Which packets (n,).
-            later_ns: How much later than the first transmission [ns].
-            prbs: How many resource blocks wide each is (n,).
+            later_ns: How much later than the first each transmission is (k,) [ns].
+            prbs: How many resource blocks wide a packet is (n,).
         """
+        instant_ns = (self._begin_ns[rows][:, None] + later_ns).ravel()
+        rows, prbs = np.repeat(rows, len(later_ns)), np.repeat(prbs, len(later_ns))
         stations = self._stations[rows]
-        x_m, y_m = self._positions.at(self._begin_ns[rows] + later_ns, stations)
-        return self._fades.sinr_db(stations, self._sinr_db[rows], x_m, y_m, prbs)
+        x_m, y_m = self._positions.at(instant_ns, stations)
+        faded = self._fades.sinr_db(stations, self._sinr_db[rows], x_m, y_m, prbs)
+        return faded.reshape(-1, len(later_ns))
 
     def learn(self, rows: Ints, mcs: Ints, blocks: Ints, through: Bools) -> None:
         """Take in how the first transmissions of packets went; see `Fades.learn`."""

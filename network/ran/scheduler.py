@@ -184,16 +184,18 @@ class Scheduler:
         sent = np.ones(len(u), dtype=np.int64)
         failed = np.ones(len(u))
         through = np.zeros(len(u), dtype=np.bool_)
-        received = np.zeros(len(u))
+        received = np.zeros((len(u), self._most))
         for attempt in range(1, self._most + 1):
             open_ = np.flatnonzero(~through)
             if faded is None:
                 combined = packets.sinr_db[open_] + 10.0 * np.log10(attempt)
             else:
-                later_ns = (attempt - 1) * self._round_trip_ns
-                sinr_db = faded.sinr_db(open_, later_ns, prbs[open_])
-                received[open_] += 10.0 ** (sinr_db / 10.0)
-                combined = 10.0 * np.log10(received[open_])
+                if attempt <= 2:  # at the second all later ones are worked out, which costs as much
+                    which = np.arange(attempt - 1, 1 if attempt == 1 else self._most)
+                    sinr_db = faded.sinr_db(open_, which * self._round_trip_ns, prbs[open_])
+                    received[open_[:, None], which] = 10.0 ** (sinr_db / 10.0)
+                gathered = np.add.accumulate(received[open_], axis=1)[:, attempt - 1]
+                combined = 10.0 * np.log10(gathered)
             failed[open_] *= phy.bler(mcs[open_], combined, size_bits=block_bits[open_])
             through[open_] = u[open_] <= (1.0 - failed[open_]) ** blocks[open_]
             if through.all():
