@@ -252,4 +252,8 @@ def _with_paths_from(scenario: Scenario, path: Path) -> Scenario:
         network = network.model_copy(
             update={"trace": network.trace.model_copy(update={"file": file})}
         )
+    if network.radio.map is not None:
+        radio_map = found(network.radio.map, "network.radio.map")
+        radio = network.radio.model_copy(update={"map": radio_map})
+        network = network.model_copy(update={"radio": radio})
     return scenario.model_copy(update={"traffic": traffic, "network": network})

@@ -33,6 +33,7 @@ from network.packet import (
 )
 from network.plugins import propagation, scheduler
 from network.radio.channel import Sight
+from network.radio.penetration import CarLoss
 from network.ran.cells import (
     Bounds,
     cell_names,
@@ -41,6 +42,7 @@ from network.ran.cells import (
     sites_of,
     utilisation_of,
 )
+from network.ran.fades import DOWN, UP, Fades
 from network.ran.failures import ConnectionFailures
 from network.ran.handover import HandoverDelays, History
 from network.ran.measurement import RadioLinkMonitor
@@ -85,7 +87,8 @@ class Link(LinkModel):
             line of sight is drawn by the scenario's probability.
 
     Raises:
-        ValueError: An area that isn't one, a load on an unknown cell, a grid of too many sites.
+        ValueError: An area that isn't one, a load on an unknown cell, a grid of too many sites, a
+            radio map that isn't one or lacks cells.
     """
 
     def __init__(
@@ -132,14 +135,13 @@ class Link(LinkModel):
         wired = WireImpairments.wanted(settings)
         self._wire = WireImpairments(settings, self.cell_names, seed) if wired else None
         power_dbm = powers_dbm(sites)
-        masts = cells_of(sites)
         self._air = (
-            RadioImpairments(settings, self.cell_names, masts, prbs=self._down.prbs)
+            RadioImpairments(settings, self.cell_names, cells_of(sites), prbs=self._down.prbs)
             if RadioImpairments.wanted(settings)
             else None
         )
         self._off_air = np.zeros(cells, dtype=np.bool_)
-        channel = propagation(settings.radio, masts, seed=seed, sight=buildings)
+        channel = propagation(settings, sites, seed=seed, sight=buildings)
         n = len(self._attached)
         self._signals = Signals(
             n,
@@ -149,6 +151,12 @@ class Link(LinkModel):
             prbs=self._down.prbs,
             uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
         )
+        self._car_loss = CarLoss(
+            settings.radio.in_car_share,
+            metallised_windows=settings.radio.metallised_windows,
+            seed=seed,
+        )
+        self._fades = Fades(n, settings, keys, seed=seed) if settings.radio.fast_fading else None
         self._measured = np.zeros(n, dtype=np.bool_)
         self._serving = np.full(n, _NO_CELL)
         self._down_sinr_db = np.full(n, np.nan)
@@ -195,6 +203,11 @@ class Link(LinkModel):
         self._commanded[station] = False
         self._accessing[station] = False
         self._failures.forget(station)
+        if self._settings.radio.in_car_share:
+            loss_db = self._car_loss.loss_db(self._key[station : station + 1])
+            self._signals.lose(station, float(loss_db[0]))
+        if self._fades is not None:
+            self._fades.reset(station)
 
     def detach(self, station: int) -> None:
         """Take a station out; see `LinkModel.detach`."""
@@ -305,6 +318,14 @@ class Link(LinkModel):
         flights.book(rows, begin)
         serving = self._serving[station]
         scheduler = self._up if up else self._down
+        reported_db = (self._reported_up_db if up else self._reported_down_db)[station]
+        sinr_db = (self._up_sinr_db if up else self._down_sinr_db)[station]
+        faded = None
+        if self._fades is not None:
+            assert self._positions is not None
+            way = UP if up else DOWN
+            reported_db = reported_db + self._fades.margin_db(station, way)
+            faded = self._fades.packets(way, station, sinr_db, self._positions, begin)
         plan, fate = scheduler.serve(
             to_ns,
             Arrivals(
@@ -313,11 +334,12 @@ class Link(LinkModel):
                 flights.deadline_ns[rows],
                 flights.packet_id[rows],
                 flights.size_bytes[rows],
-                (self._reported_up_db if up else self._reported_down_db)[station],
-                (self._up_sinr_db if up else self._down_sinr_db)[station],
+                reported_db,
+                sinr_db,
                 flights.luck[rows, _AIR_UP if up else _AIR_DOWN],
                 flights.five_qi[rows],
                 self._key[station],
+                faded,
             ),
         )
         flights.leg[rows] = leg + 1
@@ -488,6 +510,8 @@ class Link(LinkModel):
         now = self._now_ns
         self._up.measure(now)
         self._down.measure(now)
+        if self._fades is not None:
+            self._fades.adapt()
         rows = np.flatnonzero(self._attached)
         if not rows.size:
             return
@@ -696,6 +720,8 @@ class Link(LinkModel):
         self._serving[stations] = cells
         self._triggers.reset(stations)
         self._monitor.reset(stations)
+        if self._fades is not None:
+            self._fades.enter(stations, self._key[stations], self._serving[stations])
         self._update_sinr(stations)
         self._reported_down_db[stations] = self._down_sinr_db[stations]
         self._reported_up_db[stations] = self._up_sinr_db[stations]
@@ -760,6 +786,8 @@ class Link(LinkModel):
         self._down_sinr_db[stations], self._up_sinr_db[stations] = self._signals.sinr_db(
             stations, self._serving[stations], self._down.utilisation, self._up.utilisation
         )
+        if self._fades is not None:
+            self._fades.see(stations, self._signals.los(stations, self._serving[stations]))
 
     def _present_state(self) -> StationState:
         n = len(self._attached)
@@ -803,6 +831,8 @@ class Link(LinkModel):
         self._signals.grow(capacity)
         self._triggers.grow(capacity)
         self._failures.grow(capacity)
+        if self._fades is not None:
+            self._fades.grow(capacity)
         self._monitor.grow(capacity)
         self._changes.grow(capacity)
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Floats, Ints
-from network.radio.channel import Cells, Channel, Sight
-from network.ran.cells import Timeline
+from network.radio.channel import Sight
+from network.ran.cells import Timeline, cells_of, path_gains_of
 from network.ran.measurement import Levels
-from network.ran.scheduler import Arrivals, Scheduler
-from network.settings import HandoverSettings, NetworkSettings, RadioSettings
+from network.ran.scheduler import Scheduler
+from network.settings import HandoverSettings, NetworkSettings, SiteSettings
 
 
 class Propagation(Protocol):
@@ -60,47 +60,15 @@ class HandoverRule(Protocol):
         ...
 
 
-class PacketScheduler(Protocol):
-    """What `scheduling.model` names: one for each direction, made as `ran.scheduler.Scheduler`.
-
-    That class is the one to derive from where only a part is to be another.
-    """
-
-    prbs: int
-    """Resource blocks of the carrier."""
-    utilisation: Floats
-    """Share of its blocks that each cell used lately (cells,), brought up to date by `measure`."""
-
-    @property
-    def least_ns(self) -> int:
-        """The least time from arrival to decoding [ns]."""
-        ...
-
-    def measure(self, instant_ns: int) -> None:
-        """Bring `utilisation` up to an instant [ns]."""
-        ...
-
-    def serve(self, to_ns: int, packets: Arrivals) -> tuple[Ints, Ints]:
-        """Take in all packets that arrive before an instant; return their plans and fates.
-
-        Plans (n, 4) [ns] are arrival, first slot, first transmission decoded, done; a fate is
-        `Fate.IN_FLIGHT` for a packet that gets through, `RADIO` or `EXPIRED` for another.
-        """
-        ...
-
-
-def build(face: object, setting: str, path: str, *arguments: object, **named: object) -> Any:
-    """Return an object of a class that a setting names.
+def named_class(setting: str, path: str) -> type[Any]:
+    """Return the class that a setting names.
 
     Args:
-        face: The protocol that it has to keep to.
         setting: Name of the setting, for messages.
         path: `package.module:Class`; the module has to be importable.
-        *arguments: What the class is made with.
-        **named: The same.
 
     Raises:
-        ValueError: No such module or class, or one that lacks something of the protocol.
+        ValueError: No such module or class.
     """
     module_name, _, name = path.partition(":")
     try:
@@ -109,14 +77,29 @@ def build(face: object, setting: str, path: str, *arguments: object, **named: ob
         raise ValueError(
             f"{setting} {path!r}: module {module_name!r} can't be imported: {error}"
         ) from error
-    made = getattr(module, name, None)
-    if not isinstance(made, type):
+    found = getattr(module, name, None)
+    if not isinstance(found, type):
         raise ValueError(f"{setting} {path!r}: module {module_name!r} has no class {name!r}")
-    one = made(*arguments, **named)
+    return found
+
+
+def build(face: object, setting: str, path: str, *arguments: object) -> Any:
+    """Return an object of a class that a setting names.
+
+    Args:
+        face: The protocol that it has to keep to.
+        setting: Name of the setting, for messages.
+        path: As for `named_class`.
+        *arguments: What the class is made with.
+
+    Raises:
+        ValueError: No such module or class, or one that lacks something of the protocol.
+    """
+    one = named_class(setting, path)(*arguments)
     members = {*vars(face), *vars(face).get("__annotations__", {})}
     lacking = sorted(m for m in members if not m.startswith("_") and not hasattr(one, m))
     if lacking:
-        raise ValueError(f"{setting} {path!r}: {name} has no {', '.join(lacking)}")
+        raise ValueError(f"{setting} {path!r}: {type(one).__name__} has no {', '.join(lacking)}")
     return one
 
 
@@ -131,21 +114,20 @@ def handover_rule(stations: int, cells: int, settings: HandoverSettings) -> Hand
 
 
 def propagation(
-    settings: RadioSettings, cells: Cells, *, seed: int, sight: Sight | None
+    settings: NetworkSettings,
+    sites: tuple[SiteSettings, ...],
+    *,
+    seed: int,
+    sight: Sight | None = None,
 ) -> Propagation:
-    """Return the gains that settings ask for: the scenario's, or one's own."""
-    if settings.propagation is not None:
+    """Return the gains that settings ask for: one's own, or as `ran.cells.path_gains_of`."""
+    radio = settings.radio
+    if radio.propagation is not None:
         own: Propagation = build(
-            Propagation, "radio.propagation", settings.propagation, cells, settings, seed
+            Propagation, "radio.propagation", radio.propagation, cells_of(sites), radio, seed
         )
         return own
-    return Channel(
-        cells,
-        scenario=settings.scenario,
-        carrier_ghz=settings.carrier_ghz,
-        seed=seed,
-        sight=sight,
-    )
+    return path_gains_of(settings, sites, seed=seed, sight=sight)
 
 
 def scheduler(
@@ -155,13 +137,17 @@ def scheduler(
     cell_keys: NDArray[np.uint64],
     utilisation: Timeline,
     seed: int,
-) -> PacketScheduler:
-    """Return the scheduler of a direction that settings ask for; arguments as `Scheduler`."""
-    known = {"cell_keys": cell_keys, "utilisation": utilisation, "seed": seed}
-    own = settings.scheduling.model
-    if own is not None:
-        one: PacketScheduler = build(
-            PacketScheduler, "scheduling.model", own, settings, direction, **known
+) -> Scheduler:
+    """Return the scheduler of a direction that settings ask for; arguments as `Scheduler`.
+
+    Raises:
+        ValueError: No such class, or one that isn't derived from `Scheduler`.
+    """
+    path = settings.scheduling.model
+    kind = Scheduler if path is None else named_class("scheduling.model", path)
+    if not issubclass(kind, Scheduler):
+        raise ValueError(
+            f"scheduling.model {path!r}: {kind.__name__} isn't derived from "
+            "network.ran.scheduler:Scheduler"
         )
-        return one
-    return Scheduler(settings, direction, cell_keys=cell_keys, utilisation=utilisation, seed=seed)
+    return kind(settings, direction, cell_keys=cell_keys, utilisation=utilisation, seed=seed)

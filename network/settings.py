@@ -42,6 +42,11 @@ class RadioSettings(Settings):
         description="A class of one's own for the gains, as package.module:Class, in place of the "
         "scenario's.",
     )
+    map: Path | None = Field(
+        None,
+        description="File of path gains (docs/radio-maps.md) that stands in for the scenario's "
+        "formulas.",
+    )
     carrier_ghz: float = Field(3.5, ge=0.5, le=100.0, description="Carrier frequency [GHz].")
     bandwidth_mhz: Literal[5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100] = Field(
         40, description="Channel bandwidth [MHz], one of TS 38.101-1 clause 5.3.2."
@@ -79,6 +84,35 @@ class RadioSettings(Settings):
         le=20.0,
         description="Gain of a station's antenna, the same all around [dBi].",
     )
+
+    in_car_share: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the stations with their antenna in a car's cabin, at a loss of 9 dB "
+        "in the mean (TR 38.901 7.4.3.2); the others' is on the roof, or carried outdoors.",
+    )
+    metallised_windows: bool = Field(
+        False, description="Whether the loss into a cabin is that of metallised windows, 20 dB."
+    )
+    fast_fading: bool = Field(
+        False,
+        description="Whether each transmission fades by multipath and speed (Rayleigh, or Rician "
+        "in line of sight), with an outer loop that holds target_bler; half as slow again.",
+    )
+    receive_antennas: int = Field(
+        2,
+        ge=1,
+        le=8,
+        description="Antennas that receive, at both ends: more of them fade less (2 as vehicles' "
+        "least in TS 38.101-1). Their gain is not counted here.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source_of_gains(self) -> Self:
+        if self.propagation is not None and (self.map is not None or self.fast_fading):
+            raise ValueError("propagation of one's own goes with neither map nor fast_fading")
+        return self
 
     @model_validator(mode="after")
     def _is_a_carrier(self) -> RadioSettings:

@@ -24,13 +24,12 @@ from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m, read_buildings
 from network.arrays import Floats, Ints
 from network.phy import prb_count
-from network.radio.channel import Channel
 from network.radio.obstacles import Buildings
 from network.ran.cells import (
     Bounds,
     Timeline,
     cell_names,
-    cells_of,
+    path_gains_of,
     powers_dbm,
     sites_of,
     utilisation_of,
@@ -106,13 +105,8 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
     sites = sites_of(network, ground.bounds_m)
     names = cell_names(sites)
     power_dbm = powers_dbm(sites)
-    channel = Channel(
-        cells_of(sites),
-        scenario=network.radio.scenario,
-        carrier_ghz=network.radio.carrier_ghz,
-        seed=scenario.seed,
-        sight=Buildings(ground.buildings) if ground.buildings else None,
-    )
+    sight = Buildings(ground.buildings) if ground.buildings else None
+    channel = path_gains_of(network, sites, seed=scenario.seed, sight=sight)
     prbs = prb_count(network.radio.bandwidth_mhz, network.radio.subcarrier_spacing_khz)
     interference = interference_mw(channel, power_dbm, network, ground.bounds_m)
     load = _mean(utilisation_of(network, names), to_ns(scenario.duration_s))

@@ -48,6 +48,15 @@ _MULTIPATH: dict[str, _Multipath] = {
 }
 
 
+class FadingLinks(NamedTuple):
+    """What belongs to links for good; each array has shape (n,)."""
+
+    place: _UINT64
+    """Where and how each link reads the pattern."""
+    k: Floats
+    """Its Rician K factor where it is in line of sight, as a ratio."""
+
+
 class Fading:
     """Fast fading of the links of a network.
 
@@ -55,9 +64,14 @@ class Fading:
         scenario: ``"UMa"``, ``"UMi"`` or ``"RMa"``.
         carrier_ghz: Carrier frequency [GHz].
         seed: The run's seed.
+        branches: Antennas that receive, half a wavelength or more apart: their powers are averaged
+            (maximum ratio combining; the gain of having several is the antenna's, not fading's).
     """
 
-    def __init__(self, scenario: Scenario, carrier_ghz: float, *, seed: int) -> None:
+    def __init__(
+        self, scenario: Scenario, carrier_ghz: float, *, seed: int, branches: int = 1
+    ) -> None:
+        self._branches = branches
         if scenario not in _MULTIPATH:
             raise ValueError(f"fading knows {', '.join(_MULTIPATH)}, got {scenario!r}")
         self._multipath = _MULTIPATH[scenario]
@@ -72,12 +86,18 @@ class Fading:
         self._links = Draws(seed, "radio/fading")
         self._k_factors = Draws(seed, "radio/k-factor")
 
+    def links(self, station_keys: _UINT64, cell_keys: _UINT64) -> FadingLinks:
+        """Return the links between stations and cells of these keys (n,)."""
+        k_db = self._multipath.k_mean_db + self._multipath.k_sigma_db * self._k_factors.normal(
+            station_keys, cell_keys
+        )
+        return FadingLinks(self._links.uint64(station_keys, cell_keys), 10.0 ** (k_db / 10.0))
+
     def effective_sinr_db(
         self,
         sinr_db: Floats,
+        links: FadingLinks,
         *,
-        station_keys: _UINT64,
-        cell_keys: _UINT64,
         x_m: Floats,
         y_m: Floats,
         los: ArrayLike,
@@ -90,8 +110,7 @@ class Fading:
 
         Args:
             sinr_db: SINR without fast fading (n,) [dB].
-            station_keys: Keys of the stations (n,).
-            cell_keys: Keys of the cells (n,).
+            links: The links, from `links` (n,).
             x_m: Where the station is when it sends or receives (n,) [m].
             y_m: Likewise.
             los: True where the link is in line of sight.
@@ -100,50 +119,57 @@ class Fading:
         Returns:
             Effective SINR (n,) [dB].
         """
-        gains = self.power_gains(
-            station_keys=station_keys, cell_keys=cell_keys, x_m=x_m, y_m=y_m, los=los
-        )
         coherence = np.where(los, self._coherence_los_hz, self._coherence_nlos_hz)
         bands = np.clip(np.ceil(np.asarray(bandwidth_hz) / coherence), 1, _MOST_BANDS)
-        used = np.arange(_MOST_BANDS) < np.broadcast_to(bands, sinr_db.shape)[:, None]
+        bands = np.broadcast_to(bands, sinr_db.shape)
+        most = int(bands.max(initial=1))
+        gains = self.power_gains(links, x_m=x_m, y_m=y_m, los=los, bands=most)
         capacity = np.log2(1.0 + 10.0 ** (sinr_db[:, None] / 10.0) * gains)
-        mean = np.sum(capacity * used, axis=1) / used.sum(axis=1)
+        mean = _sum_in_order(capacity * (np.arange(most) < bands[:, None])) / bands
         return np.asarray(10.0 * np.log10(np.maximum(np.expm1(mean * np.log(2.0)), 1e-12)))
 
     def power_gains(
         self,
+        links: FadingLinks,
         *,
-        station_keys: _UINT64,
-        cell_keys: _UINT64,
         x_m: Floats,
         y_m: Floats,
         los: ArrayLike,
+        bands: int = _MOST_BANDS,
     ) -> Floats:
-        """Return |h|^2 of each part of the band, of mean 1 (n, 8). Arguments as above."""
-        place = self._links.uint64(station_keys, cell_keys)
+        """Return |h|^2 of each part of the band, of mean 1 (n, bands). Arguments as above."""
+        place = links.place
         turn = _unit(place) * (2.0 * np.pi)
         nodes_per_m = _NODES_PER_WAVELENGTH / self._wavelength_m
         along = (x_m * np.cos(turn) + y_m * np.sin(turn)) * nodes_per_m
         across = (y_m * np.cos(turn) - x_m * np.sin(turn)) * nodes_per_m
-        # A place of its own for each part of the band, from the same 64 bits.
-        own = place[:, None] * (2 * np.arange(_MOST_BANDS, dtype=np.uint64) + np.uint64(1))
+        # A place of its own for each antenna and part of the band, from the same 64 bits.
+        reader = np.arange(self._branches)[:, None] * _MOST_BANDS + np.arange(bands)
+        own = place[:, None] * (2 * reader.ravel().astype(np.uint64) + np.uint64(1))
         column = _node(along[:, None] + _NODES * _unit(own >> np.uint64(32)))
         row = _node(across[:, None] + _NODES * _unit(own))
         scattered = np.take(_pattern(), row * _NODES + column)
 
-        k_db = self._multipath.k_mean_db + self._multipath.k_sigma_db * self._k_factors.normal(
-            station_keys, cell_keys
-        )
-        k = np.where(los, 10.0 ** (k_db / 10.0), 0.0)[:, None]
+        k = np.where(los, links.k, 0.0)[:, None]
         # The steady wave comes along the turned axis; its phase runs with the way along it.
         phase = (2.0 * np.pi / _NODES_PER_WAVELENGTH) * along[:, None]
         steady = np.sqrt(k / (k + 1.0)) * np.exp(1j * phase)
-        return np.asarray(np.abs(steady + scattered / np.sqrt(k + 1.0)) ** 2)
+        waves = steady + scattered / np.sqrt(k + 1.0)
+        power = (waves.real**2 + waves.imag**2).reshape(len(place), self._branches, bands)
+        return np.asarray(power.mean(axis=1))
 
 
 def _coherence_hz(delay_spread_s: float) -> float:
     """Width over which the channel stays correlated by about one half: 1 / (5 delay spread)."""
     return 1.0 / (5.0 * delay_spread_s)
+
+
+def _sum_in_order(columns: Floats) -> Floats:
+    """Add columns one by one: zeros at the end then change no bit of the sum."""
+    total = np.zeros(len(columns))
+    for column in columns.T:
+        total += column
+    return total
 
 
 def _unit(bits: _UINT64) -> Floats:

@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats
-from network.radio.channel import Channel, LinkBudget
+from network.radio.channel import LinkBudget, PathGains
 
 UNMAPPED_DB = -300.0
 """Gain outside a map: no coverage."""
@@ -60,7 +61,7 @@ class RadioMap:
     @classmethod
     def of(
         cls,
-        channel: Channel,
+        channel: PathGains,
         cells: Sequence[str],
         *,
         bounds_m: tuple[float, float, float, float],
@@ -102,8 +103,14 @@ class RadioMap:
                 names = [str(name) for name in archive["cells"]]
                 gain, los = archive["gain_db"], archive["los"]
                 origin, pitch_m = archive["origin_m"], float(archive["pitch_m"])
-        except (KeyError, ValueError) as error:
+        except (AttributeError, BadZipFile, KeyError, OSError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a radio map: {error}") from error
+        if len(names) != len(gain) or gain.shape != los.shape or np.shape(origin) != (2,):
+            raise ValueError(
+                f"{path} has {len(names)} cells, gains of shape {gain.shape}, line of sight of "
+                f"{los.shape} and an origin of {np.shape(origin)}; expected (cells, rows, columns) "
+                "twice and (2,)"
+            )
         missing = [name for name in cells if name not in names]
         if missing:
             raise ValueError(f"{path} has no gains for the cells {', '.join(missing)}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from network.arrays import Floats
+from network.draws import Draws
 
 Building = Literal["low", "high"]
 
@@ -52,6 +53,27 @@ def car_loss_db(normal: ArrayLike, *, metallised_windows: bool = False) -> Float
         Loss [dB]; spread 5 dB.
     """
     return np.asarray((20.0 if metallised_windows else 9.0) + 5.0 * np.asarray(normal))
+
+
+class CarLoss:
+    """What stations lose whose antenna is in a car's cabin; one on the roof loses nothing.
+
+    Args:
+        share: Share of the stations with their antenna inside.
+        metallised_windows: Whether the cars' windows are metallised.
+        seed: The run's seed.
+    """
+
+    def __init__(self, share: float, *, metallised_windows: bool, seed: int) -> None:
+        self._share = share
+        self._metallised = metallised_windows
+        self._draws = Draws(seed, "radio/car")
+
+    def loss_db(self, station_keys: NDArray[np.uint64]) -> Floats:
+        """Return each station's loss (n,) [dB], the same whenever it is asked for."""
+        inside = self._draws.uniform(station_keys, 0) < self._share
+        loss = car_loss_db(self._draws.normal(station_keys, 1), metallised_windows=self._metallised)
+        return np.where(inside, loss, 0.0)
 
 
 def vehicle_blockage_loss_db(

@@ -17,7 +17,8 @@ from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from network.arrays import Floats
 
@@ -103,18 +104,42 @@ def path_loss_db(
         ValueError: An unknown scenario; a carrier, building height or street width outside the
             model's range; a distance that is negative or not a number.
     """
+    in_sight, blocked = path_losses_db(
+        scenario,
+        distance_2d_m,
+        carrier_ghz,
+        bs_height_m=bs_height_m,
+        ue_height_m=ue_height_m,
+        environment_height_m=environment_height_m,
+        building_height_m=building_height_m,
+        street_width_m=street_width_m,
+    )
+    return np.where(np.asarray(los, dtype=bool), in_sight, blocked)
+
+
+def path_losses_db(
+    scenario: Scenario,
+    distance_2d_m: ArrayLike,
+    carrier_ghz: float,
+    *,
+    bs_height_m: ArrayLike,
+    ue_height_m: ArrayLike,
+    environment_height_m: ArrayLike = 1.0,
+    building_height_m: float = 5.0,
+    street_width_m: float = 20.0,
+) -> tuple[Floats, Floats]:
+    """Return what `path_loss_db` gives in line of sight, and what it gives out of it [dB]."""
     distance_2d, bs_height, ue_height = _within_range(
         scenario, distance_2d_m, carrier_ghz, bs_height_m, ue_height_m
     )
     distance_3d = np.sqrt(distance_2d**2 + (bs_height - ue_height) ** 2)
-    in_sight = np.asarray(los, dtype=bool)
     if scenario == "UMa":
         return _uma(
-            distance_2d, distance_3d, carrier_ghz, in_sight, bs_height, ue_height,
+            distance_2d, distance_3d, carrier_ghz, bs_height, ue_height,
             np.asarray(environment_height_m, dtype=np.float64),
         )  # fmt: skip
     if scenario == "UMi":
-        return _umi(distance_2d, distance_3d, carrier_ghz, in_sight, bs_height, ue_height)
+        return _umi(distance_2d, distance_3d, carrier_ghz, bs_height, ue_height)
     if scenario == "RMa":
         for name, value in (
             ("building_height_m", building_height_m),
@@ -123,10 +148,10 @@ def path_loss_db(
             if not 5.0 <= value <= 50.0:
                 raise ValueError(f"RMa holds for a {name} of 5 to 50 m, got {value}")
         return _rma(
-            distance_2d, distance_3d, carrier_ghz, in_sight, bs_height, ue_height,
+            distance_2d, distance_3d, carrier_ghz, bs_height, ue_height,
             building_height_m, street_width_m,
         )  # fmt: skip
-    return _between_vehicles(scenario, distance_3d, carrier_ghz, in_sight)
+    return _between_vehicles(scenario, distance_3d, carrier_ghz)
 
 
 def los_probability(
@@ -162,6 +187,30 @@ def los_probability(
     if scenario == "UMa" and np.max(ue_height_m, initial=0.0) > 13.0:
         probability = np.minimum(1.0, probability * (1.0 + _height_gain(beyond, ue_height_m)))
     return np.asarray(probability)
+
+
+def soft_los_state(
+    probability: ArrayLike, normal: ArrayLike, carrier_ghz: float
+) -> NDArray[np.float32]:
+    """Return how much of a link is in line of sight, from 0 to 1 (TR 38.901 equation 7.6-18).
+
+    Between sight and none lies a strip in which the signal fades, the narrower the shorter its
+    wave. The state is over one half exactly where `normal` exceeds the quantile of 1 - P_LOS: with
+    the probability of sight.
+
+    Args:
+        probability: Of line of sight.
+        normal: Standard normal variables that are alike in space.
+        carrier_ghz: Carrier frequency [GHz].
+
+    Returns:
+        States of the broadcast shape.
+    """
+    wavelength_m = SPEED_OF_LIGHT_MPS / (carrier_ghz * 1e9)
+    quantile = ndtri(np.asarray(probability, dtype=np.float64))
+    clear = quantile.astype(np.float32) + np.asarray(normal, dtype=np.float32)
+    state = np.arctan(clear * np.float32(np.sqrt(20.0 / wavelength_m)))
+    return np.asarray(state * np.float32(1.0 / np.pi) + np.float32(0.5))
 
 
 def sigma_db(
@@ -227,11 +276,10 @@ def _uma(
     d2: Floats,
     d3: Floats,
     f: float,
-    los: ArrayLike,
     bs_height: Floats,
     ue_height: Floats,
     environment_height: Floats,
-) -> Floats:
+) -> tuple[Floats, Floats]:
     log_d3 = np.log10(d3)
     log_f = np.log10(f)
     breakpoint_m = _street_breakpoint_m(bs_height, ue_height, f, environment_height)
@@ -240,12 +288,12 @@ def _uma(
         28.0 + 20.0 * log_f + np.where(d2 <= breakpoint_m, 22.0 * log_d3, 40.0 * log_d3 - beyond)
     )
     blocked = 13.54 + 39.08 * log_d3 + 20.0 * log_f - 0.6 * (ue_height - 1.5)
-    return np.asarray(np.where(los, in_sight, np.maximum(in_sight, blocked)))
+    return in_sight, np.maximum(in_sight, blocked)
 
 
 def _umi(
-    d2: Floats, d3: Floats, f: float, los: ArrayLike, bs_height: Floats, ue_height: Floats
-) -> Floats:
+    d2: Floats, d3: Floats, f: float, bs_height: Floats, ue_height: Floats
+) -> tuple[Floats, Floats]:
     log_d3 = np.log10(d3)
     log_f = np.log10(f)
     breakpoint_m = _street_breakpoint_m(bs_height, ue_height, f, np.asarray(1.0))
@@ -254,19 +302,18 @@ def _umi(
         32.4 + 20.0 * log_f + np.where(d2 <= breakpoint_m, 21.0 * log_d3, 40.0 * log_d3 - beyond)
     )
     blocked = 22.4 + 35.3 * log_d3 + 21.3 * log_f - 0.3 * (ue_height - 1.5)
-    return np.asarray(np.where(los, in_sight, np.maximum(in_sight, blocked)))
+    return in_sight, np.maximum(in_sight, blocked)
 
 
 def _rma(
     d2: Floats,
     d3: Floats,
     f: float,
-    los: ArrayLike,
     bs_height: Floats,
     ue_height: Floats,
     building_height: float,
     street_width: float,
-) -> Floats:
+) -> tuple[Floats, Floats]:
     h = building_height
     breakpoint_m = _rma_breakpoint_m(bs_height, ue_height, f)
     slant_at_breakpoint = np.sqrt(breakpoint_m**2 + (bs_height - ue_height) ** 2)
@@ -291,17 +338,17 @@ def _rma(
         + 20.0 * np.log10(f)
         - (3.2 * np.log10(11.75 * ue_height) ** 2 - 4.97)
     )
-    return np.asarray(np.where(los, in_sight, np.maximum(in_sight, blocked)))
+    return in_sight, np.maximum(in_sight, blocked)
 
 
-def _between_vehicles(scenario: Scenario, d3: Floats, f: float, los: ArrayLike) -> Floats:
+def _between_vehicles(scenario: Scenario, d3: Floats, f: float) -> tuple[Floats, Floats]:
     log_d3 = np.log10(d3)
     log_f = np.log10(f)
     if scenario == "V2X-highway":
         in_sight = 32.4 + 20.0 * log_d3 + 20.0 * log_f
     else:
         in_sight = 38.77 + 16.7 * log_d3 + 18.2 * log_f
-    return np.asarray(np.where(los, in_sight, 36.85 + 30.0 * log_d3 + 18.9 * log_f))
+    return np.asarray(in_sight), np.asarray(36.85 + 30.0 * log_d3 + 18.9 * log_f)
 
 
 def _street_breakpoint_m(

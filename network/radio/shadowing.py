@@ -1,9 +1,15 @@
 """Shadowing and line of sight as maps: the same place is shadowed alike for everyone.
 
 One periodic standard normal field with the autocorrelation exp(-d/d_cor) (TR 38.901 7.4.4) stands
-for all of them. A map reads it at an offset and a reflection of its own, drawn from the run's seed
-and the site's key, and at a scale that makes its correlation distance the wanted one: independent
-maps for the price of one array and one look-up a link.
+for all shadowing. A map reads it at an offset and a reflection of its own, drawn from the run's
+seed and the site's key, and at a scale that makes its correlation distance the wanted one:
+independent maps for the price of one array and one look-up a link.
+
+Line of sight reads a second field in the same way, with the autocorrelation exp(-(d/d_cor)^2).
+What crosses a threshold in the first one crosses it again at once and often, however closely one
+looks: streets would flicker in and out of sight. The second one is smooth, and by Rice's formula
+its level u is crossed sqrt(2) / (pi d_cor) exp(-u^2 / 2) times in a metre. TR 38.901 7.6.3.3 gives
+the state's correlation distance and leaves the shape open.
 """
 
 from __future__ import annotations
@@ -13,9 +19,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.special import ndtr
+from scipy.special import ndtri
 
-from network.arrays import Bools, Floats
+from network.arrays import Floats
 from network.draws import Draws
 
 SITE_CORRELATION = 0.5
@@ -25,24 +31,36 @@ _NODES = 1024
 _MASK = np.int32(_NODES - 1)
 _ROW_BITS = np.int32(10)
 _NODES_PER_CORRELATION_DISTANCE = 8
+_SMOOTH_NODES_PER_CORRELATION_DISTANCE = 32
 _SHARED_MAP = 0
 
 
 class Maps:
     """One map of a standard normal quantity per key.
 
-    A map is constant over squares of an eighth of a correlation distance and repeats after 128.
+    A map is constant over squares of an eighth of a correlation distance and repeats after 128; a
+    smooth one, of autocorrelation exp(-(d/d_cor)^2), over a 32nd, and repeats after 32.
 
     Args:
         keys: What has a map, such as sites (maps,).
         correlation_distance_m: Where the autocorrelation has fallen to 1/e [m].
         draws: Where each map's place in the field comes from.
+        smooth: Whether the map changes evenly from place to place.
     """
 
     def __init__(
-        self, keys: NDArray[np.uint64], correlation_distance_m: float, draws: Draws
+        self,
+        keys: NDArray[np.uint64],
+        correlation_distance_m: float,
+        draws: Draws,
+        *,
+        smooth: bool = False,
     ) -> None:
-        self._nodes_per_m = _NODES_PER_CORRELATION_DISTANCE / correlation_distance_m
+        self._field = _smooth_field if smooth else _normal_field
+        per_distance = (
+            _SMOOTH_NODES_PER_CORRELATION_DISTANCE if smooth else _NODES_PER_CORRELATION_DISTANCE
+        )
+        self._nodes_per_m = per_distance / correlation_distance_m
         place = draws.uint64(keys, 0)
         self._column = (place & np.uint64(_NODES - 1)).astype(np.int32)
         self._row = (place >> np.uint64(10) & np.uint64(_NODES - 1)).astype(np.int32)
@@ -51,11 +69,7 @@ class Maps:
 
     def normals(self, x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
         """Return the standard normal value of every map at every place (places, maps)."""
-        return np.take(_normal_field(), self.nodes(x_m, y_m))
-
-    def uniforms(self, x_m: Floats, y_m: Floats) -> NDArray[np.float32]:
-        """Return the same values as uniform ones in (0, 1) (places, maps)."""
-        return np.take(_uniform_field(), self.nodes(x_m, y_m))
+        return np.take(self._field(), self.nodes(x_m, y_m))
 
     def nodes(self, x_m: Floats, y_m: Floats) -> NDArray[np.int32]:
         """Return which entry of the field every map reads at every place (places, maps)."""
@@ -88,20 +102,19 @@ class Shadowing:
         self._own = Maps(site_keys, los_m, in_sight), Maps(site_keys, nlos_m, blocked)
         self._shared = Maps(shared, los_m, in_sight), Maps(shared, nlos_m, blocked)
 
-    def normals(self, x_m: Floats, y_m: Floats, los: Bools) -> NDArray[np.float32]:
-        """Return standard normal shadowing (places, sites).
+    def normals(self, x_m: Floats, y_m: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return standard normal shadowing in line of sight and out of it (places, sites) each.
 
         Args:
             x_m: Places (places,) [m].
             y_m: Places (places,) [m].
-            los: Which links are in line of sight (places, sites).
         """
-        own = np.take(_normal_field(), np.where(los, *(m.nodes(x_m, y_m) for m in self._own)))
-        own *= np.float32(np.sqrt(1.0 - SITE_CORRELATION))
-        shared = np.where(los, *(m.normals(x_m, y_m) for m in self._shared))
-        shared *= np.float32(np.sqrt(SITE_CORRELATION))
-        own += shared
-        return own
+        in_sight, blocked = (
+            np.float32(np.sqrt(1.0 - SITE_CORRELATION)) * own.normals(x_m, y_m)
+            + np.float32(np.sqrt(SITE_CORRELATION)) * shared.normals(x_m, y_m)
+            for own, shared in zip(self._own, self._shared, strict=True)
+        )
+        return in_sight, blocked
 
 
 @cache
@@ -117,5 +130,25 @@ def _normal_field() -> NDArray[np.float32]:
 
 
 @cache
-def _uniform_field() -> NDArray[np.float32]:
-    return np.asarray(ndtr(_normal_field()))
+def _smooth_field() -> NDArray[np.float32]:
+    """Return the smooth field, flat.
+
+    It is but 32 correlation distances wide, so chance is kept out of what can be had exactly: waves
+    have their mean amplitudes and random phases, and values are moved to the normal distribution's
+    quantiles in their order. Sight over the whole field thus has its probability.
+
+    The spectrum ends long before that of so fine a grid: the waves are drawn on a coarse one.
+    """
+    coarse = _NODES // 8
+    steps = np.minimum(np.arange(coarse), coarse - np.arange(coarse))
+    square = (steps[:, None] ** 2 + steps**2) * (8 / _SMOOTH_NODES_PER_CORRELATION_DISTANCE) ** 2
+    amplitude = np.sqrt(np.maximum(fft.fft2(np.exp(-square)).real, 0.0))
+    white = Draws(0, "smooth field").normal(0, np.arange(coarse**2)).reshape(coarse, coarse)
+    phases = fft.fft2(white)
+    waves = np.zeros((_NODES, _NODES), dtype=np.complex128)
+    index = fft.fftfreq(coarse, 1.0 / coarse).astype(np.int64)
+    waves[np.ix_(index, index)] = amplitude * phases / np.abs(phases)
+    field = np.empty(_NODES**2, dtype=np.float32)
+    order = np.argsort(fft.ifft2(waves).real, axis=None)
+    field[order] = ndtri((np.arange(_NODES**2) + 0.5) / _NODES**2)
+    return field

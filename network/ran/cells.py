@@ -9,7 +9,8 @@ import numpy as np
 from network.arrays import Bools, Floats
 from network.draws import key_of
 from network.packet import NS_PER_S
-from network.radio.channel import Cells
+from network.radio.channel import Cells, Channel, PathGains, Sight
+from network.radio.maps import RadioMap
 from network.settings import (
     GridSettings,
     LoadBurst,
@@ -106,6 +107,35 @@ def cells_of(sites: tuple[SiteSettings, ...]) -> Cells:
     ]
     keys, *columns = zip(*rows, strict=True)
     return Cells(np.array(keys, dtype=np.uint64), *(np.array(c, dtype=np.float64) for c in columns))
+
+
+def path_gains_of(
+    settings: NetworkSettings,
+    sites: tuple[SiteSettings, ...],
+    *,
+    seed: int,
+    sight: Sight | None = None,
+) -> PathGains:
+    """Return the gains between stations and cells: by the formulas, or from the settings' map.
+
+    Args:
+        settings: The network.
+        sites: Its sites.
+        seed: Seed of the run.
+        sight: Line of sight by geometry; a map has it in itself.
+
+    Raises:
+        ValueError: A file that is no radio map, or lacks one of the cells.
+    """
+    if settings.radio.map is not None:
+        return RadioMap.load(settings.radio.map, cell_names(sites))
+    return Channel(
+        cells_of(sites),
+        scenario=settings.radio.scenario,
+        carrier_ghz=settings.radio.carrier_ghz,
+        seed=seed,
+        sight=sight,
+    )
 
 
 def powers_dbm(sites: tuple[SiteSettings, ...]) -> Floats:

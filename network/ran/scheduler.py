@@ -13,6 +13,7 @@ from network.five_qi import BEST_EFFORT, is_guaranteed
 from network.packet import NEVER, NS_PER_MS, Fate
 from network.ran.background import Background
 from network.ran.cells import Timeline
+from network.ran.fades import FadedPackets
 from network.ran.frame import Frame
 from network.ran.qos import Admission, Job, QosQueues
 from network.ran.queue import Queues
@@ -40,6 +41,7 @@ class Arrivals(NamedTuple):
     luck: Floats  # uniform in (0, 1): decides the number of transmissions
     five_qi: Ints | None = None  # all of them best effort if none
     station_key: NDArray[np.uint64] | None = None  # whose flow it is; needed along with 5QIs
+    faded: FadedPackets | None = None  # their fast fading
 
 
 _NO_INTS, _NO_FLOATS = np.zeros(0, dtype=np.int64), np.zeros(0)
@@ -169,6 +171,10 @@ class Scheduler:
     def serve(self, to_ns: int, packets: Arrivals) -> tuple[Ints, Ints]:
         """Take in all packets that arrive before an instant and after the last such instant.
 
+        Args:
+            to_ns: The instant [ns].
+            packets: The packets.
+
         Returns:
             Instants (n, 4) [ns]: arrival, first slot, first transmission decoded, done; and the
             fate that this comes to, IN_FLIGHT for a packet that has got through. Where 5QIs count,
@@ -178,14 +184,23 @@ class Scheduler:
         bits = 8 * (packets.size_bytes + _HEADER_BYTES)
         work = phy.prbs_needed(bits, mcs)
         slots = -(-work // self._prbs_at_once)
-        sent, through = self._attempts(packets, mcs, bits // slots, slots)
+        per_slot = -(-work // slots)
+        sent, through = self._attempts(packets, mcs, bits // slots, slots, per_slot)
         if self._qos is not None:
             self._keep_outlook(packets, sent, slots, through)
-            self._enqueue(to_ns, packets, work + (sent - 1) * -(-work // slots))
+            self._enqueue(to_ns, packets, work + (sent - 1) * per_slot)
+            if packets.faded is not None:
+                # Who will be served isn't known yet; those who won't are few.
+                everyone = np.arange(len(work))
+                packets.faded.learn(everyone, mcs, slots, through & (sent == 1))
             plan = np.full((len(work), 4), NEVER)
             plan[:, 0] = packets.instant_ns
             return plan, np.full(len(work), int(Fate.IN_FLIGHT))
-        first, last, served = self._slots(to_ns, packets, work + (sent - 1) * -(-work // slots))
+        first, last, served = self._slots(to_ns, packets, work + (sent - 1) * per_slot)
+        if packets.faded is not None:
+            rows = np.flatnonzero(served)
+            at_once = through[rows] & (sent[rows] == 1)
+            packets.faded.learn(rows, mcs[rows], slots[rows], at_once)
         return self._plan(
             packets.instant_ns, packets.deadline_ns, first, last, served, sent, slots, through
         )
@@ -251,7 +266,12 @@ class Scheduler:
         return plan, np.where(served, fate, int(Fate.EXPIRED))
 
     def _attempts(
-        self, packets: Arrivals, mcs: Ints, block_bits: Ints, blocks: Ints
+        self,
+        packets: Arrivals,
+        mcs: Ints,
+        block_bits: Ints,
+        blocks: Ints,
+        prbs: Ints,
     ) -> tuple[Ints, Bools]:
         """Return how often the last block of each packet is sent, and whether all got through.
 
@@ -259,13 +279,22 @@ class Scheduler:
         failed in all of the first m with the product of these. Of b blocks all have got through by
         then with (1 - product)^b, and one draw is enough to say when that was.
         """
-        u = packets.luck
+        u, faded = packets.luck, packets.faded
         sent = np.ones(len(u), dtype=np.int64)
         failed = np.ones(len(u))
         through = np.zeros(len(u), dtype=np.bool_)
+        received = np.zeros((len(u), self._most))
         for attempt in range(1, self._most + 1):
-            open_ = ~through
-            combined = packets.sinr_db[open_] + 10.0 * np.log10(attempt)
+            open_ = np.flatnonzero(~through)
+            if faded is None:
+                combined = packets.sinr_db[open_] + 10.0 * np.log10(attempt)
+            else:
+                if attempt <= 2:  # at the second all later ones are worked out, which costs as much
+                    which = np.arange(attempt - 1, 1 if attempt == 1 else self._most)
+                    sinr_db = faded.sinr_db(open_, which * self._round_trip_ns, prbs[open_])
+                    received[open_[:, None], which] = 10.0 ** (sinr_db / 10.0)
+                gathered = np.add.accumulate(received[open_], axis=1)[:, attempt - 1]
+                combined = 10.0 * np.log10(gathered)
             failed[open_] *= phy.bler(mcs[open_], combined, size_bits=block_bits[open_])
             through[open_] = u[open_] <= (1.0 - failed[open_]) ** blocks[open_]
             if through.all():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
 from network import phy
 from network.arrays import Bools, Floats, Ints
 from network.plugins import Propagation
+from network.radio.channel import PathGains
 from network.ran.measurement import filter_weight
 from network.ran.uplink import power_per_prb_dbm
 from network.settings import NetworkSettings
 
-# Large-scale gains hardly change over so short a way: shadowing is a map with squares of 4 m and
-# more. Stations at lights and in jams so cost nothing.
+# Large-scale gains hardly change over so short a way: maps have squares of 1.5 m (line of sight),
+# 4 m and more (shadowing in UMa). Stations at lights and in jams so cost nothing.
 _ANEW_AFTER_M = 2.0
 # Off the air is so much less power: nothing, but still a finite level.
 _SILENCE_DB = 200.0
@@ -67,8 +70,10 @@ class Signals:
         self._silence_db = np.zeros(cells)
         self._x_m = np.full(stations, np.nan)
         self._y_m = np.full(stations, np.nan)
+        self._loss_db = np.zeros(stations)
         self._now_dbm = np.zeros((stations, cells), dtype=np.float32)
         self._heard_mw = np.zeros((stations, cells))  # on a resource block
+        self._los = np.zeros((stations, cells), dtype=np.bool_)
         self.rsrp_dbm: NDArray[np.float32] = np.zeros((stations, cells), dtype=np.float32)
         """RSRP of every cell after the layer 3 filter (stations, cells) [dBm]."""
 
@@ -77,11 +82,17 @@ class Signals:
         more = (0, stations - len(self._x_m))
         self._x_m = np.pad(self._x_m, more, constant_values=np.nan)
         self._y_m = np.pad(self._y_m, more, constant_values=np.nan)
+        self._loss_db = np.pad(self._loss_db, more)
         self._now_dbm = np.pad(self._now_dbm, (more, (0, 0)))
         self._heard_mw = np.pad(self._heard_mw, (more, (0, 0)))
+        self._los = np.pad(self._los, (more, (0, 0)))
         self.rsrp_dbm = np.pad(self.rsrp_dbm, (more, (0, 0)))
         if self._down_jamming_mw is not None:
             self._down_jamming_mw = np.pad(self._down_jamming_mw, more)
+
+    def lose(self, station: int, loss_db: float) -> None:
+        """Take what a station's antenna loses by where it is mounted [dB]."""
+        self._loss_db[station] = loss_db
 
     def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
         """Take the first measurement of stations; arguments as for `measure`."""
@@ -178,10 +189,22 @@ class Signals:
         )
         return down, up
 
+    def los(self, stations: Ints, cells: Ints) -> Bools:
+        """Return whether stations see cells, a cell each (n,); kept for fast fading alone."""
+        return np.asarray(self._los[stations, cells])
+
     def _hear(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
-        gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
+        if self._settings.radio.fast_fading:
+            # Settings see to it that the gains then tell of line of sight.
+            gain_db, self._los[stations] = cast("PathGains", self._channel).links(
+                x_m, y_m, height_m
+            )
+        else:
+            gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
         power_dbm = self._element_power_dbm - self._silence_db
         level_dbm = gain_db + (power_dbm + self._settings.radio.ue_antenna_gain_dbi)
+        if self._settings.radio.in_car_share:
+            level_dbm -= self._loss_db[stations, None]
         self._x_m[stations] = x_m
         self._y_m[stations] = y_m
         self._now_dbm[stations] = level_dbm

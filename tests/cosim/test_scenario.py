@@ -78,6 +78,15 @@ def test_a_missing_net_is_named(scenario_file: Path) -> None:
     assert "`traffic.net`: no such file" in refusal(scenario_file)
 
 
+def test_a_radio_map_is_found_beside_the_scenario(scenario_file: Path) -> None:
+    override = "network.radio.map=town.npz"
+    with pytest.raises(BadInput, match=r"`network.radio.map`: no such file: .*town.npz"):
+        load_scenario(scenario_file, [override])
+    (scenario_file.parent / "town.npz").touch()
+    radio = load_scenario(scenario_file, [override]).network.radio
+    assert radio.map == scenario_file.parent / "town.npz"
+
+
 def test_a_missing_scenario_and_a_broken_one(scenario_file: Path, tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "none.yaml")
     scenario_file.write_text("name: [short\n")

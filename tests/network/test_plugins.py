@@ -100,7 +100,6 @@ def test_what_can_t_be_found_is_named(part: str, name: str, path: str, line: str
     [
         ("radio", "propagation", "path_gain_db"),
         ("handover", "rule", "grow, reset, update"),
-        ("scheduling", "model", "least_ns, measure, prbs, serve, utilisation"),
     ],
 )
 def test_what_a_class_lacks_is_named(part: str, name: str, lacks: str) -> None:
@@ -108,6 +107,20 @@ def test_what_a_class_lacks_is_named(part: str, name: str, lacks: str) -> None:
     block = NetworkSettings.model_validate({"cells": SITES, part: {name: path}})
     with pytest.raises(ValueError, match=f"Empty has no {lacks}$"):
         Link(block, seed=1, bounds_m=ROAD)
+
+
+def test_a_scheduler_is_derived_from_the_link_s_own() -> None:
+    model = {"model": "tests.network.plugin_examples:Empty"}
+    block = NetworkSettings.model_validate({"cells": SITES, "scheduling": model})
+    with pytest.raises(ValueError, match=r"Empty isn't derived from network\.ran\.scheduler"):
+        Link(block, seed=1, bounds_m=ROAD)
+
+
+@pytest.mark.parametrize("other", [{"map": "m.npz"}, {"fast_fading": True}])
+def test_one_s_own_propagation_stands_alone(other: dict[str, Any]) -> None:
+    radio = {"propagation": "tests.network.plugin_examples:Empty", **other}
+    with pytest.raises(ValidationError, match="neither map nor fast_fading"):
+        NetworkSettings.model_validate({"radio": radio})
 
 
 @pytest.mark.parametrize("path", ["module", "module:", ":Class", "a b:Class", "module:a.b"])

@@ -594,7 +594,10 @@ def test_the_eventful_drive_sees_everything(uncut: dict[str, Drive], follow: str
     assert (packets.stage_ns >= 0).all()
     used = {Stage(stage).name for stage in np.flatnonzero(packets.stage_ns.any(axis=0))}
     assert used == {"UL_QUEUE", "UL_AIR", "INTERRUPTION", "SERVER", "DL_QUEUE", "DL_AIR"}
-    assert {int(cause) for cause in drive.handovers().cause} == {Cause.MEASURED, Cause.REESTABLISHMENT}
+    assert {int(cause) for cause in drive.handovers().cause} == {
+        Cause.MEASURED,
+        Cause.REESTABLISHMENT,
+    }
 
 
 @settings(max_examples=15, deadline=None)

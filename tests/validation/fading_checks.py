@@ -15,11 +15,14 @@ LINKS = 20_000
 WAVELENGTH_M = 0.1
 
 
-def _gains(x_m: float, *, los: bool) -> Any:
-    links = np.arange(LINKS, dtype=np.uint64)
-    return Fading("UMa", 3.0, seed=1).power_gains(
-        station_keys=links,
-        cell_keys=np.full(LINKS, 7, dtype=np.uint64),
+def _links(fading: Fading) -> Any:
+    return fading.links(np.arange(LINKS, dtype=np.uint64), np.full(LINKS, 7, dtype=np.uint64))
+
+
+def _gains(x_m: float, *, los: bool, branches: int = 1) -> Any:
+    fading = Fading("UMa", 3.0, seed=1, branches=branches)
+    return fading.power_gains(
+        _links(fading),
         x_m=np.full(LINKS, x_m),
         y_m=np.zeros(LINKS),
         los=los,
@@ -32,9 +35,9 @@ def _gains(x_m: float, *, los: bool) -> Any:
     tolerance=1.63 / np.sqrt(LINKS),
     faults=[
         Fault("amplitude for power", "network.radio.fading:Fading.power_gains",
-              lambda f: lambda self, **named: np.sqrt(f(self, **named))),
+              lambda f: lambda self, links, **named: np.sqrt(f(self, links, **named))),
         Fault("Rician everywhere", "network.radio.fading:Fading.power_gains",
-              lambda f: lambda self, **named: f(self, **{**named, "los": True})),
+              lambda f: lambda self, links, **named: f(self, links, **{**named, "los": True})),
     ],
 )  # fmt: skip
 def rayleigh() -> Comparison:
@@ -47,7 +50,8 @@ def rayleigh() -> Comparison:
     tolerance=0.05,
     faults=[
         Fault("kilometres for metres", "network.radio.fading:Fading.power_gains",
-              lambda f: lambda self, **named: f(self, **{**named, "x_m": named["x_m"] / 1e3})),
+              lambda f: lambda self, links, *, x_m, **named: f(
+                  self, links, x_m=x_m / 1e3, **named)),
         Fault("half the wavelength", "network.radio.fading:SPEED_OF_LIGHT_MPS",
               lambda c: c / 2),
     ],
@@ -67,7 +71,7 @@ def doppler() -> Comparison:
         Fault("K in dB taken as linear", "network.radio.fading:_MULTIPATH",
               lambda table: {"UMa": table["UMa"]._replace(k_mean_db=19.0)}),
         Fault("Rayleigh everywhere", "network.radio.fading:Fading.power_gains",
-              lambda f: lambda self, **named: f(self, **{**named, "los": False})),
+              lambda f: lambda self, links, **named: f(self, links, **{**named, "los": False})),
     ],
 )  # fmt: skip
 def rician() -> Comparison:
@@ -83,17 +87,16 @@ def rician() -> Comparison:
     tolerance=0.05,
     faults=[
         Fault("no fading", "network.radio.fading:Fading.power_gains",
-              lambda f: lambda self, **named: 0 * f(self, **named) + 1),
-        Fault("the best part of the band only", "network.radio.fading:np.sum",
-              lambda _: lambda a, axis: a.max(axis=axis)),
+              lambda f: lambda self, links, **named: 0 * f(self, links, **named) + 1),
+        Fault("the best part of the band only", "network.radio.fading:_sum_in_order",
+              lambda _: lambda columns: columns.shape[1] * columns.max(axis=1)),
     ],
 )  # fmt: skip
 def capacity() -> Comparison:
-    links = np.arange(LINKS, dtype=np.uint64)
-    effective = Fading("UMa", 3.0, seed=1).effective_sinr_db(
+    fading = Fading("UMa", 3.0, seed=1)
+    effective = fading.effective_sinr_db(
         np.full(LINKS, 10.0),
-        station_keys=links,
-        cell_keys=np.full(LINKS, 7, dtype=np.uint64),
+        _links(fading),
         x_m=np.zeros(LINKS),
         y_m=np.zeros(LINKS),
         los=False,
@@ -101,3 +104,20 @@ def capacity() -> Comparison:
     )
     ours = np.mean(np.log2(1 + 10 ** (effective / 10)))
     return Comparison(ours, np.exp(0.1) * exp1(0.1) / np.log(2))
+
+
+@check(
+    "two antennas: share of fades 10, 15 and 20 dB deep",
+    source="gamma distribution of order 2: 1 - (1 + 2x) exp(-2x)",
+    tolerance=[0.003, 0.001, 0.0004],
+    faults=[
+        Fault("both antennas fade alike", "network.radio.fading:_MOST_BANDS", lambda _: 0),
+        Fault("the second antenna forgotten", "tests.validation.fading_checks:_gains",
+              lambda f: lambda x_m, *, los, **_: f(x_m, los=los)),
+    ],
+)  # fmt: skip
+def diversity() -> Comparison:
+    gains = np.concatenate([_gains(50.0 * n, los=False, branches=2)[:, 0] for n in range(10)])
+    depth = 10.0 ** (-np.array([10.0, 15.0, 20.0]) / 10.0)
+    ours = [np.mean(gains < level) for level in depth]
+    return Comparison(ours, 1.0 - (1.0 + 2.0 * depth) * np.exp(-2.0 * depth))

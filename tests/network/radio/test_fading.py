@@ -13,8 +13,7 @@ def effective(
 ) -> np.ndarray:
     return fading.effective_sinr_db(
         np.full(500, 10.0),
-        station_keys=STATIONS,
-        cell_keys=np.full(500, cell, dtype=np.uint64),
+        fading.links(STATIONS, np.full(500, cell, dtype=np.uint64)),
         x_m=np.full(500, x_m),
         y_m=np.zeros(500),
         los=np.full(500, los),
@@ -27,8 +26,7 @@ def test_a_link_fades_alike_in_any_company_and_whenever_asked() -> None:
     together = effective(fading)
     alone = fading.effective_sinr_db(
         np.array([10.0]),
-        station_keys=STATIONS[42:43],
-        cell_keys=np.array([7], dtype=np.uint64),
+        fading.links(STATIONS[42:43], np.array([7], dtype=np.uint64)),
         x_m=np.zeros(1),
         y_m=np.zeros(1),
         los=np.array([False]),
