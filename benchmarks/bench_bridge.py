@@ -2,7 +2,8 @@
 
     python benchmarks/bench_bridge.py
 
-Each row is one scenario, run by SUMO alone and by the bridge in turn, three times; medians are shown.
+Each row is one scenario, run by SUMO alone and by the bridge in turn, three times; medians are
+shown.
 SUMO alone takes the same steps through libsumo and reads nothing.
 """
 

@@ -48,8 +48,8 @@ def first_error_rate(target: float, speed_mps: float, los: bool) -> float:
                 np.zeros(STATIONS, dtype=np.int64), begin, begin + 10 * PERIOD_NS,
                 stations + round_ * STATIONS, np.full(STATIONS, 300), sinr_db + margin, sinr_db,
                 Draws(1, "adaptation").uniform(keys, round_),
+                faded=fades.packets(DOWN, stations, sinr_db, place, begin),
             ),
-            fades.packets(DOWN, stations, sinr_db, place, begin),
         )  # fmt: skip
         fades.adapt()
         if round_ >= SETTLED:
