@@ -95,7 +95,8 @@ class Driving:
         if road is None:
             self._vehicles.command(name, -2.0, 0.0)
             return
-        ego = self._vehicles.ego(name)
+        ego = self._vehicles.ego(name, now_ns)
+        road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
         )

@@ -65,15 +65,16 @@ class EmbeddedVehicles:
         """Distance of a driven vehicle's axles [m]."""
         return float(self._dynamics.wheelbase_m[self._row_of[name]])
 
-    def ego(self, name: str) -> EgoState:
-        """A driven vehicle as it knows itself."""
+    def ego(self, name: str, now_ns: int) -> EgoState:
+        """A driven vehicle as it knows itself at an instant [ns]."""
         users = self._users
         slot = users.slot_of(self.on_road[name])
+        here = users.at(now_ns, np.array([slot]))
         return EgoState(
-            x_m=float(users.x_m[slot]),
-            y_m=float(users.y_m[slot]),
-            heading_rad=float(users.heading_rad[slot]),
-            speed_mps=float(users.speed_mps[slot]),
+            x_m=float(here.x_m[0]),
+            y_m=float(here.y_m[0]),
+            heading_rad=float(here.heading_rad[0]),
+            speed_mps=float(here.speed_mps[0]),
             acceleration_mps2=float(users.acceleration_mps2[slot]),
             length_m=float(users.length_m[slot]),
             width_m=float(users.width_m[slot]),

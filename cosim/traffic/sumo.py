@@ -144,13 +144,10 @@ class SumoTraffic:
     def road_ahead(self, user_id: str) -> RoadAhead | None:
         """The road ahead of a driven vehicle; None when SUMO can't say (it left the road).
 
-        Read when SUMO stepped: whoever asks in between doesn't wait for SUMO.
+        Read when SUMO stepped: whoever asks in between doesn't wait for SUMO, and says by
+        `seen_from` where the vehicle is by then.
         """
-        road = self._roads.get(user_id)
-        if road is None:
-            return None
-        slot = self.users.slot_of(user_id)
-        return road.seen_from(float(self.users.x_m[slot]), float(self.users.y_m[slot]))
+        return self._roads.get(user_id)
 
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
@@ -237,11 +234,13 @@ class SumoTraffic:
 
     def _is_at_its_end(self, user_id: str) -> bool:
         """Whether the front bumper is where the route ends: only there is no line to stop at."""
-        road = self.road_ahead(user_id)
+        road = self._roads.get(user_id)
         if road is None or np.isfinite(road.stop_s_m):
             return False
-        front_m = 0.5 * float(self.users.length_m[self.users.slot_of(user_id)])
-        return bool(road.ego_s_m + front_m >= road.path_s_m[-1])
+        users, slot = self.users, self.users.slot_of(user_id)
+        here = road.seen_from(float(users.x_m[slot]), float(users.y_m[slot]))
+        front_m = here.ego_s_m + 0.5 * float(users.length_m[slot])
+        return bool(front_m >= road.path_s_m[-1])
 
     def _read(self, now_ns: int = 0) -> None:
         assert self._road is not None

@@ -18,6 +18,8 @@ _STANDSTILL_GAP_M = 2.5
 _LINE_GAP_M = 1.0
 # How harsh a stop at a yellow light may be before it is better to go on.
 _YELLOW_MPS2 = 3.0
+# What is slower won't make room by driving on: a place to stop at, like a line.
+_STANDING_MPS = 0.5
 _LATERAL_MARGIN_M = 0.2
 _STOP_TIME_GAP_S = 0.5
 _STOP_RESERVE = 1.2
@@ -51,12 +53,13 @@ class Acc:
 
         leader = find_leader(road, ego, seen.bodies, margin_m=_LATERAL_MARGIN_M)
         if leader is not None:
-            follow = free - self._interaction(
-                ego.speed_mps,
-                max(leader.speed_mps, 0.0),
-                leader.gap_m - _STANDSTILL_GAP_M,
-                self._time_gap_s,
-            )
+            room_m = leader.gap_m - _STANDSTILL_GAP_M
+            if leader.speed_mps < _STANDING_MPS:
+                follow = self._stop(ego.speed_mps, free, room_m)
+            else:
+                follow = free - self._interaction(
+                    ego.speed_mps, leader.speed_mps, room_m, self._time_gap_s
+                )
             if follow < best.acceleration_mps2:
                 slot = int(seen.slots[leader.row])
                 best = Proposal(follow, "follow", sensed_slots=(slot,))
