@@ -41,7 +41,8 @@ class EmbeddedVehicles:
 
     def advance(self, to_ns: int) -> None:
         """Move every driven vehicle on to `to_ns`."""
-        self._dynamics.advance(to_ns - self._now_ns)
+        if self.on_road:
+            self._dynamics.advance(to_ns - self._now_ns)
         self._now_ns = to_ns
         self._come_and_go(to_ns)
         if not self.on_road:
