@@ -30,8 +30,8 @@ ROUNDS = 3
 GAME = Path(sumo.SUMO_HOME) / "tools" / "game"
 CASES = (
     ("highway_brake", find_scenario("highway_brake"), ["duration_s=45"]),
-    ("city_grid", find_scenario("city_grid"), ["duration_s=60"]),
-    ("A10KW (motorway)", GAME / "A10KW.sumocfg", ["duration_s=200"]),
+    ("city_grid", find_scenario("city_grid"), ["duration_s=30"]),
+    ("A10KW (motorway)", GAME / "A10KW.sumocfg", ["duration_s=60"]),
 )
 SIDES = ("SUMO", "vehicles", "link", "driving", "on-board units", "MQTT broker", "recorder")
 
