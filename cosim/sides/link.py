@@ -106,7 +106,7 @@ class LinkSide:
         sent_ns: Ints,
         *,
         kind: MessageKind,
-        size_bytes: int,
+        size_bytes: int | Ints,
         to: int,
         radius_m: float = 0.0,
         payloads: list[Any] | None = None,

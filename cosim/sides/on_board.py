@@ -115,12 +115,11 @@ class OnBoardUnits:
                     yaw_rate_radps=float(users.yaw_rate_radps[slot]),
                 )
             )
-        for message, slot in zip(messages, stations.tolist(), strict=True):
-            self._link.send(
-                np.array([slot]),
-                np.array([now_ns]),
-                kind=MessageKind.TELEMETRY,
-                size_bytes=len(encode(message)),
-                to=SERVER,
-                payloads=[message],
-            )
+        self._link.send(
+            stations,
+            np.full(len(messages), now_ns),
+            kind=MessageKind.TELEMETRY,
+            size_bytes=np.array([len(encode(message)) for message in messages], np.int64),
+            to=SERVER,
+            payloads=messages,
+        )

@@ -47,6 +47,7 @@ class Twins:
         self._link = link
         self._users = users
         self._timeout_s = confirm_timeout_s
+        self._of_driven_alone = settings.vehicles == "driven"
         self._embedded = EmbeddedBroker() if settings.broker == "embedded" else None
         self._address = None if self._embedded else BrokerAddress.parse(settings.broker)
         self._run_id = run_id
@@ -73,9 +74,12 @@ class Twins:
         except (BrokerDied, ServiceAborted) as error:
             raise SideDied(self.name, f"at {to_s(to_ns):g} s: {error}") from error
         users = self._users
-        here = users.at(to_ns)
+        slots = users.slots()
+        if self._of_driven_alone:
+            slots = slots[users.driven[slots]]
+        here = users.at(to_ns, slots)
         true = zip(here.x_m.tolist(), here.y_m.tolist(), strict=True)
-        ids = (users.ids[slot] for slot in users.slots().tolist())
+        ids = (users.ids[slot] for slot in slots.tolist())
         self._unread = (to_ns, dict(zip(ids, true, strict=True)))
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:

@@ -180,9 +180,7 @@ def test_outputs_that_a_sumocfg_names_land_in_the_run_folder(tmp_path: Path) -> 
         assert (out / "sumo" / name).is_file()
 
 
-def test_driving_over_the_socket_needs_no_free_simulation(
-    tmp_path: Path, start_cosim: Callable[..., Popen[str]]
-) -> None:
+def test_two_runs_at_once(tmp_path: Path, start_cosim: Callable[..., Popen[str]]) -> None:
     """Two runs at once do not get into each other's way."""
     runs = [start_cosim(*SHORT, "--set", "duration_s=4", "--out", tmp_path / n) for n in "ab"]
     for run in runs:
