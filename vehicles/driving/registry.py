@@ -90,8 +90,8 @@ class Drive(Settings):
         if self.own is not None:
             return self.own.make()
         name, settings = self._builtin()
-        function = FUNCTIONS[name]
-        return function() if isinstance(settings, NoSettings) else function(settings)
+        arguments = () if isinstance(settings, NoSettings) else (settings,)
+        return cast(DrivingFunction, FUNCTIONS[name](*arguments))
 
     def _builtin(self) -> tuple[str, Settings]:
         return next((name, given) for name, given in self if given is not None)
