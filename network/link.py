@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -143,14 +144,15 @@ class Link(LinkModel):
         self._off_air = np.zeros(cells, dtype=np.bool_)
         channel = propagation(settings, sites, seed=seed, sight=buildings)
         n = len(self._attached)
-        self._signals = Signals(
-            n,
-            settings,
-            channel,
-            power_dbm,
+        self._signals_of = partial(
+            Signals,
+            settings=settings,
+            channel=channel,
+            powers_dbm=power_dbm,
             prbs=self._down.prbs,
             uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
         )
+        self._signals = self._signals_of(n)
         self._car_loss = CarLoss(
             settings.radio.in_car_share,
             metallised_windows=settings.radio.metallised_windows,
@@ -236,6 +238,20 @@ class Link(LinkModel):
         )
 
     # Packets
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the downlink SINR to be expected at places; as for every link."""
+        places = np.arange(len(x_m))
+        signals = self._signals_of(len(x_m))
+        signals.begin(places, x_m, y_m, height_m)
+        rsrp_dbm = np.where(self._off_air, -np.inf, signals.rsrp_dbm)
+        best = np.argmax(rsrp_dbm, axis=1)
+        on_air = np.where(self._off_air, 0.0, 1.0)
+        down, _ = signals.sinr_db(
+            places, best, self._down.utilisation * on_air, self._up.utilisation * on_air
+        )
+        heard = rsrp_dbm[places, best] >= self._settings.handover.min_rsrp_dbm
+        return np.where(heard, down, -np.inf)
 
     def _start(self, flights: InFlight) -> None:
         everyone = np.arange(len(flights))
