@@ -23,6 +23,7 @@ from cosim.traffic.settings import TrafficSettings
 from network.settings import NetworkSettings, Settings
 from vehicles.messages.kinds import MessageKind
 from vehicles.settings import DrivingSettings, TwinsSettings, V2xSettings, VehiclesSettings
+from vehicles.weather import WeatherSettings
 
 _FALLBACK_DURATION_S = 3600.0
 
@@ -57,6 +58,7 @@ class Scenario(Settings):
     seed: int = Field(1, ge=0, lt=2**63, description="Every random draw follows from it.")
     traffic: TrafficSettings
     vehicles: VehiclesSettings = VehiclesSettings()
+    weather: WeatherSettings = WeatherSettings()
     driving: DrivingSettings = DrivingSettings()
     v2x: V2xSettings = V2xSettings()
     network: LinkSettings = LinkSettings()
@@ -169,10 +171,10 @@ def _override(document: dict[str, Any], override: str, told_as: str) -> tuple[st
     part: Any
     try:
         for part, following in pairwise(parts):
-            if isinstance(node, list) or part in node:
-                node = node[part]
-            else:
-                node = node.setdefault(part, [] if isinstance(following, int) else {})
+            if not isinstance(node, list) and not isinstance(node.get(part), Mapping | list):
+                # What stands there as a single value gives way to one with parts.
+                node[part] = [] if isinstance(following, int) else {}
+            node = node[part]
         if isinstance(node, list) and parts[-1] == len(node):
             node.append(value)
         else:
