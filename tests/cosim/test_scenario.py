@@ -133,7 +133,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
         ("duration_s=soon", "--set: `duration_s`"),
         ("duration_s", "expected key.path=value"),
         ("vehicles.driven.7.id=x", "nothing at vehicles.driven.7.id"),
-        ("name.first=x", "nothing at name.first"),
+        ("name.first=x", "`name`: input should be a valid string"),
         ("seed=[", "not YAML"),
     ],
 )
