@@ -1,12 +1,14 @@
 """What a driving function gets and gives, in one screen.
 
 A function is a class with a `name` and a `decide` that looks at a `Situation` and answers with a
-`Proposal`, or None when it has nothing to say. A vehicle has several; the lowest proposed
-acceleration wins and is recorded together with what it was based on.
+`Proposal`, or None when it has nothing to say. A vehicle has several, in layers: `acc` drives
+unless a function named later takes over; the others hold back who drives; `aeb` holds back all of
+them. What wins is recorded together with what it was based on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
@@ -115,12 +117,27 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """What the vehicle's modem knows of its own link."""
+    """What the vehicle's modem knows of its own link; the neighbour is the strongest other cell.
+
+    Levels are NaN where there is no such cell.
+    """
 
     serving_cell: str | None
     rsrp_dbm: float
     sinr_db: float
     interrupted: bool
+    neighbour_cell: str | None = None
+    neighbour_rsrp_dbm: float = math.nan
+
+
+class Coverage(Protocol):
+    """The network's forecast: what it expects where (TS 23.288, QoS sustainability analytics)."""
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
+        """Downlink SINR at places under the present load, shape (n,) [dB].
+
+        Minus infinity where no cell will do, NaN where the network can't say.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +150,7 @@ class Situation:
     seen: Seen
     received: Sequence[Received]
     link: LinkView
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +162,23 @@ class Proposal:
         reason: a few words for the person who reads the decision.
         sensed_slots: slots of the road users that the vehicle saw and that it is based on.
         messages: the messages that it is based on.
+        takes_over: drive in place of the functions named before this one, rather than only hold
+            back whoever drives.
     """
 
     acceleration_mps2: float
     reason: str
     sensed_slots: Sequence[int] = field(default=())
     messages: Sequence[Received] = field(default=())
+    takes_over: bool = False
 
 
 class DrivingFunction(Protocol):
-    """A driving function of one vehicle; it may keep state between calls."""
+    """A driving function of one vehicle; it may keep state between calls.
+
+    Its class is made without arguments, or, if it has an attribute `Settings` (a class derived from
+    `network.settings.Settings`), with an object of that: what the scenario says about it.
+    """
 
     name: str
 
