@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import shapely
 import sumolib
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -20,11 +19,11 @@ from cosim.clock import to_ns
 from cosim.plots.recorded import Recorded
 from cosim.plots.style import COLOURS, HALO, WIDTH_IN, caption, new_figure, title
 from cosim.scenario import Scenario
+from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.net import net_bounds_m
 from network.arrays import Floats, Ints
 from network.phy import prb_count
-from network.radio.obstacles import Buildings
 from network.ran.cells import Bounds, Timeline, utilisation_of
 from network.ran.layers import layers_of
 from network.ran.signals import Signals
@@ -67,7 +66,7 @@ class Ground(NamedTuple):
 
     bounds_m: Bounds
     roads: list[list[tuple[float, float]]]
-    buildings: list[shapely.Polygon]
+    buildings: list[Building]
 
 
 def read_ground(scenario: Scenario) -> Ground:
@@ -78,7 +77,8 @@ def read_ground(scenario: Scenario) -> Ground:
     """
     net, additional = net_and_additional(scenario.traffic)
     bounds = net_bounds_m(net)
-    return Ground(bounds, _roads(net), read_buildings(additional))
+    buildings = read_buildings(net, additional, scenario.traffic.buildings)
+    return Ground(bounds, _roads(net), buildings)
 
 
 def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
@@ -94,7 +94,7 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
         ValueError: A network that can't be built over this area.
     """
     network = scenario.network
-    sight = Buildings(ground.buildings) if ground.buildings else None
+    sight = sight_past(ground.buildings)
     layers = layers_of(network, ground.bounds_m, seed=scenario.seed, sight=sight)
     masts = layers[0]
     names, channel, power_dbm = masts.cell_names, masts.channel, masts.power_dbm
@@ -312,7 +312,7 @@ def _draw_ground(axes: Axes, ground: Ground) -> None:
         LineCollection(ground.roads, colors="black", linewidths=0.5, alpha=0.6), autolim=False
     )
     if ground.buildings:
-        outlines = [np.asarray(building.exterior.coords) for building in ground.buildings]
+        outlines = [np.asarray(building.outline.exterior.coords) for building in ground.buildings]
         axes.add_collection(PolyCollection(outlines, facecolors="0.3", linewidths=0), autolim=False)
 
 

@@ -23,7 +23,7 @@ from network.ran.fallback import FallbackTriggers
 from network.ran.handover import HandoverDelays, History
 from network.ran.layered import LayeredScheduler, LayeredSignals
 from network.ran.layers import Layer, slices_of
-from network.ran.measurement import RadioLinkMonitor
+from network.ran.measurement import Levels, RadioLinkMonitor
 from network.ran.scheduler import Scheduler
 from network.ran.signals import Signals
 from network.ran.triggers import HandoverTriggers
@@ -103,8 +103,7 @@ class Connections:
             else None
         )
         self._off_air = np.zeros(cells, dtype=np.bool_)
-        received = [_signals(stations, layer) for layer in layers]
-        self._signals = LayeredSignals(received, self._cells) if above else received[0]
+        self._signals = self._signals_of(stations)
         self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in layers])
         """How long signals take through space to each cell's base station (cells,) [ns]."""
         self._car_loss = CarLoss(
@@ -262,6 +261,21 @@ class Connections:
             sinr_db,
             self._fades.packets(way, stations, sinr_db, self._positions, begin_ns),
         )
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the downlink SINR to be expected at places; as `LinkModel.expected_sinr_db`."""
+        places = np.arange(len(x_m))
+        signals = self._signals_of(len(x_m))
+        signals.begin(places, x_m, y_m, height_m)
+        cell = self._selected(np.where(self._off_air, -np.inf, signals.rsrp_dbm))
+        on_air = ~self._off_air
+        down_db, _ = signals.sinr_db(
+            places,
+            np.maximum(cell, 0),
+            self._down.utilisation * on_air,
+            self._up.utilisation * on_air,
+        )
+        return np.where(cell == NO_CELL, -np.inf, down_db)
 
     def grow(self, stations: int) -> None:
         """Make room for more rows."""
@@ -549,24 +563,29 @@ class Connections:
         self._changes.add(begun, found, lost, cell, cause, ready - begun)
 
     def _strongest(self, stations: Ints) -> tuple[Ints, Ints]:
-        """Return those stations that a cell is strong enough for, and the strongest of each.
+        """Return those stations that a cell can be selected for, and the cell of each."""
+        cell = self._selected(self._signals.rsrp_dbm[stations])
+        found = cell != NO_CELL
+        return stations[found], cell[found]
 
-        It is the strongest of the first layer that has one.
+    def _selected(self, rsrp_dbm: Levels) -> Ints:
+        """Return the strongest cell of the first layer that has one strong enough (n,), or NO_CELL.
+
+        Args:
+            rsrp_dbm: RSRP of every cell (n, cells) [dBm].
         """
-        if not stations.size:
-            return stations, stations
-        best = np.full(len(stations), NO_CELL)
-        open_ = np.arange(len(stations))
+        selected = np.full(len(rsrp_dbm), NO_CELL)
         for layer, cells in zip(self._layers, self._cells, strict=True):
-            rsrp_dbm = self._signals.rsrp_dbm[stations[open_], cells]
-            strongest = np.argmax(rsrp_dbm, axis=1)
-            reached = rsrp_dbm[np.arange(len(open_)), strongest] >= layer.min_rsrp_dbm
-            best[open_[reached]] = cells.start + strongest[reached]
-            open_ = open_[~reached]
-            if not open_.size:
-                break
-        found = best != NO_CELL
-        return stations[found], best[found]
+            rows = np.flatnonzero(selected == NO_CELL)
+            strongest = np.argmax(rsrp_dbm[rows, cells], axis=1)
+            reached = rsrp_dbm[rows, cells.start + strongest] >= layer.min_rsrp_dbm
+            selected[rows[reached]] = cells.start + strongest[reached]
+        return selected
+
+    def _signals_of(self, stations: int) -> Signals | LayeredSignals:
+        """Return what so many stations receive in all layers."""
+        received = [signals_of(layer, stations) for layer in self._layers]
+        return received[0] if len(received) == 1 else LayeredSignals(received, self._cells)
 
     def _enter_cell(self, stations: Ints, cells: Ints) -> None:
         self.serving[stations] = cells
@@ -669,7 +688,8 @@ def _instant(command: _Command) -> int:
     return command.instant_ns
 
 
-def _signals(stations: int, layer: Layer) -> Signals:
+def signals_of(layer: Layer, stations: int) -> Signals:
+    """Return what so many stations receive in a layer."""
     radio = layer.settings.radio
     return Signals(
         stations,

@@ -23,7 +23,7 @@ from network.radio.satellites import (
     free_space_loss_db,
     scintillation_loss_db,
 )
-from network.ran.connections import _signals
+from network.ran.connections import signals_of
 from network.ran.layers import PAYLOADS, Layer, layers_of
 from tests.network.along import MS, SECOND, UNFILTERED, Levels, drive_along
 from tests.validation.registry import Comparison, Fault, check
@@ -257,7 +257,7 @@ def link_budgets() -> Comparison:
             beams=1,
         )
         one, unloaded = np.array([0]), np.zeros(len(layer.cell_names))
-        signals = _signals(1, layer)
+        signals = signals_of(layer, 1)
         with (
             _all(los=True),
             mock.patch(f"{SATELLITES}.Maps.normals", lambda _self, x, _y: np.zeros((len(x), 1))),
