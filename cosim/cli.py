@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from cosim.batch.baseline_command import app as baseline_app
 from cosim.batch.command import batch, results
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
@@ -31,6 +32,7 @@ _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 app.command()(batch)
 app.command()(results)
+app.add_typer(baseline_app, name="baseline")
 
 
 def main() -> None:

@@ -54,6 +54,26 @@ def describe(kpi: str) -> str:
     return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
 
 
+# By the end of a KPI's name. Of the others, such as the number of handovers, neither is better.
+_BETTER_LOW = (
+    "collisions",
+    "max_deceleration_mps2",
+    ".p50",
+    ".p95",
+    ".p99",
+    "ping_pongs",
+    "_failures",
+)
+_BETTER_HIGH = ("min_ttc_s", "delivery_ratio", "sinr_db.p5", "sinr_db.p50", *REQUIREMENTS)
+
+
+def better_sign(kpi: str) -> int:
+    """1 for a KPI that is better when high, -1 when low, 0 when neither is better."""
+    if kpi.endswith(_BETTER_HIGH):
+        return 1
+    return -1 if kpi.endswith(_BETTER_LOW) else 0
+
+
 def measure(
     run_dir: Path,
     driven: list[str],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cosim.batch.sweep import Point, Values, merged
 from cosim.federate import BadInput
@@ -36,6 +36,10 @@ class PlannedRun(NamedTuple):
     def parameters(self) -> Point:
         """The point without the seed."""
         return {key: value for key, value in self.point.items() if key != "seed"}
+
+
+Executor: TypeAlias = Callable[[Sequence[PlannedRun], Path], Iterator[PlannedRun]]
+"""Computes runs, each into the folder of its id below a batch's, and yields each when it ended."""
 
 
 def find_scenarios(given: Iterable[str]) -> list[Path]:
