@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from cosim.batch.batch import Batch
     from cosim.batch.plan import Executor, PlannedRun
     from cosim.batch.results import Status
-    from cosim.batch.sweep import Values
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -69,10 +68,11 @@ def batch(
     """Run scenarios over their sweeps; exit 0 if all is as expected, else the worst of 1, 2, 3."""
     from cosim.batch.batch import run_batch
     from cosim.batch.plan import find_scenarios, plan
+    from cosim.batch.sweep import read_dimension
 
     if resume and out is None:
         raise BadInput("--resume: name the batch's folder with --out")
-    swept = dict(_read_sweep(given) for given in sweeps)
+    swept = dict(read_dimension("--sweep", given) for given in sweeps)
     runs = plan(find_scenarios(scenarios), overrides=overrides, sweep=swept)
     batch_dir = out or Path("runs") / f"batch-{datetime.now():%Y%m%d-%H%M%S}"
     try:
@@ -113,26 +113,6 @@ def results(
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row))
     _out.print(table)
-
-
-def _read_sweep(given: str) -> tuple[str, Values]:
-    """Read `key.path=a,b,c` or `key.path=1..20`."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
-
-    from cosim.batch.sweep import Span
-
-    key, _, text = given.partition("=")
-    low, dots, high = text.partition("..")
-    try:
-        if dots:
-            return key, Span.model_validate({"from": int(low), "to": int(high)})
-        values = YAML(typ="safe").load(f"[{text}]")
-    except (ValueError, MarkedYAMLError):
-        values = None
-    if not key or not values:
-        raise BadInput(f"--sweep {given}: expected key.path=a,b,c or key.path=1..20")
-    return key, values
 
 
 def _workers(
