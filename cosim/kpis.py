@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cosim import safety
 from cosim.recording import read_table
 from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
-_NAMES_OF_VEHICLE = ("collisions", "min_ttc_s", "max_deceleration_mps2")
+_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS)
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
     "collisions": "road users that the vehicle touched",
-    "min_ttc_s": "least time to collision with what is in its way, at constant speeds",
-    "max_deceleration_mps2": "hardest braking",
+    **safety.DESCRIPTIONS,
     "v2x.sent": "packets sent, to the server or on to each addressee",
     "v2x.delivered": "of those, delivered",
     "v2x.delivery_ratio": "delivered of those whose fate is known",
@@ -55,23 +55,15 @@ def describe(kpi: str) -> str:
 
 
 # By the end of a KPI's name. Of the others, such as the number of handovers, neither is better.
-_BETTER_LOW = (
-    "collisions",
-    "max_deceleration_mps2",
-    ".p50",
-    ".p95",
-    ".p99",
-    "ping_pongs",
-    "_failures",
-)
-_BETTER_HIGH = ("min_ttc_s", "delivery_ratio", "sinr_db.p5", "sinr_db.p50", *REQUIREMENTS)
+_BETTER_HIGH = ("delivery_ratio", "sinr_db.p5", "sinr_db.p50", *REQUIREMENTS)
+_BETTER_LOW = ("collisions", "hard_brakes", ".p50", ".p95", ".p99", "ping_pongs", "_failures")
 
 
 def better_sign(kpi: str) -> int:
     """1 for a KPI that is better when high, -1 when low, 0 when neither is better."""
-    if kpi.endswith(_BETTER_HIGH):
+    if kpi.endswith(_BETTER_HIGH) or ".min_" in kpi:
         return 1
-    return -1 if kpi.endswith(_BETTER_LOW) else 0
+    return -1 if kpi.endswith(_BETTER_LOW) or ".max_" in kpi else 0
 
 
 def measure(
@@ -84,17 +76,14 @@ def measure(
 ) -> dict[str, float | None]:
     """KPIs of a run; None where it has no such thing to measure."""
     kpis: dict[str, float | None] = {}
-    decisions = read_table(run_dir, "decisions", ["vehicle", "ttc_s", "acceleration_mps2"])
+    decisions = read_table(run_dir, "decisions", safety.COLUMNS)
     events = read_table(run_dir, "events", ["kind", "id"])
     for vehicle in driven:
         own = decisions[decisions["vehicle"] == vehicle]
         hits = (events["kind"] == "collision") & (events["id"] == vehicle)
-        finite = own["ttc_s"][np.isfinite(own["ttc_s"])]
         kpis[f"{vehicle}.collisions"] = int(hits.sum())
-        kpis[f"{vehicle}.min_ttc_s"] = _value(finite.min())
-        kpis[f"{vehicle}.max_deceleration_mps2"] = _value(
-            np.maximum(-own["acceleration_mps2"], 0.0).max()
-        )
+        for name, figure in safety.safety_of(own).items():
+            kpis[f"{vehicle}.{name}"] = _value(figure)
     columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
     packets = read_table(run_dir, "packets", columns)
     kpis.update(_messages(packets))
@@ -146,4 +135,4 @@ def _quantile(values: pd.Series, q: float) -> float | None:
 
 
 def _value(number: float) -> float | None:
-    return None if pd.isna(number) else round(float(number), 6)
+    return round(float(number), 6) if np.isfinite(number) else None

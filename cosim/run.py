@@ -29,11 +29,11 @@ from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.net import net_bounds_m
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
-from network.radio.obstacles import Buildings
 from vehicles.state import RoadUsers
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
@@ -129,8 +129,8 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
-    footprints = read_buildings(additional)
-    buildings = shapely.STRtree(footprints) if footprints else None
+    buildings = read_buildings(net, additional, scenario.traffic.buildings)
+    outlines = [building.outline for building in buildings]
     traffic = SumoTraffic(
         scenario.traffic,
         users,
@@ -146,7 +146,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         step_ns=to_ns(settings.step_s),
     )
     link = LinkSide(
-        _link_model(scenario, net, footprints),
+        _link_model(scenario, net, buildings),
         users,
         penetration=scenario.v2x.penetration,
         seed=scenario.seed,
@@ -159,7 +159,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         vehicles,
         link,
         users,
-        buildings=buildings,
+        buildings=shapely.STRtree(outlines) if outlines else None,
         step_ns=to_ns(scenario.driving.step_s),
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, scenario.twins, seed=scenario.seed)
@@ -179,13 +179,13 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     return sides
 
 
-def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon]) -> LinkModel:
+def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> LinkModel:
     try:
         return open_link(
             scenario.network,
             seed=scenario.seed,
             bounds_m=net_bounds_m(net),
-            buildings=Buildings(buildings) if buildings else None,
+            buildings=sight_past(buildings),
         )
     except ValueError as error:
         raise BadInput(f"network: {error}") from error

@@ -302,6 +302,7 @@ def _with_paths_from(scenario: Scenario, path: Path) -> Scenario:
             "net": found(traffic.net, "traffic.net") if traffic.net else None,
             "routes": [found(route, "traffic.routes") for route in traffic.routes],
             "additional": [found(file, "traffic.additional") for file in traffic.additional],
+            "buildings": [found(file, "traffic.buildings") for file in traffic.buildings],
         }
     )
     if network.trace is not None:
