@@ -60,6 +60,10 @@ class Cause(IntEnum):
     RULE = 10  # a rule of one's own
     A4 = 11  # back in a layer above, as from a satellite to the ground
     FALLBACK = 12  # after radio link failure, in another layer
+    B1 = 13  # from LTE to NR: handed over, or an NR cell added to the LTE master (EN-DC)
+    B2 = 14  # from NR to LTE: handed over
+    A2 = 15  # the NR cell, weak, was released; data goes on over LTE (EN-DC)
+    SCG_FAILURE = 16  # the NR cell was lost; data goes on over LTE (EN-DC)
 
 
 HANDOVER_FAILURES = frozenset(
