@@ -66,6 +66,9 @@ class Cause(IntEnum):
     SCG_FAILURE = 16  # the NR cell was lost; data goes on over LTE (EN-DC)
 
 
+HANDOVERS = frozenset((Cause.A2, Cause.A3, Cause.A4, Cause.A5, Cause.B1, Cause.B2, Cause.RULE))
+"""Causes of changes that went as they should."""
+
 HANDOVER_FAILURES = frozenset(
     (
         Cause.TOO_LATE,

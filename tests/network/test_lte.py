@@ -128,7 +128,7 @@ def test_an_nr_cell_that_is_lost_is_an_scg_failure() -> None:
     late = Levels([0.0, 300.0, 301.0], [[-90.0], [-90.0], [-190.0]])
     one = drive(late, seconds=18.0, handover={"time_to_trigger_ms": 5120})
     assert seen(one) == [("c0-lte/0", "c0/0", "B1"), ("c0/0", "c0-lte/0", "SCG_FAILURE")]
-    # Out of sync with the first gain worked out past 301 m, T310, then 20 and 16 ms to tell and act.
+    # Out of sync with the first gain worked out past 301 m; T310; 20 and 16 ms to tell and act.
     assert one.changes.instant_ns[1] == (15_120 + 1000) * MS
     assert one.changes.interruption_ns[1] == 36 * MS
 
