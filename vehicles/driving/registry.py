@@ -13,6 +13,7 @@ from network.settings import ClassPath, Settings
 from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
 
 
 class NoSettings(Settings):
@@ -49,6 +50,7 @@ class Drive(Settings):
 
     acc: AccSettings | None = None
     emergency_brake_warning: NoSettings | None = None
+    remote_driving: RemoteDrivingSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -91,13 +93,15 @@ class Drive(Settings):
             return self.own.make()
         name, settings = self._builtin()
         arguments = () if isinstance(settings, NoSettings) else (settings,)
-        return cast(DrivingFunction, FUNCTIONS[name](*arguments))
+        return cast("DrivingFunction", FUNCTIONS[name](*arguments))
 
     def _builtin(self) -> tuple[str, Settings]:
         return next((name, given) for name, given in self if given is not None)
 
 
-FUNCTIONS: dict[str, Any] = {function.name: function for function in (Acc, EmergencyBrakeWarning)}
+FUNCTIONS: dict[str, Any] = {
+    function.name: function for function in (Acc, EmergencyBrakeWarning, RemoteDriving)
+}
 """Classes of the functions that come with the bridge, by name."""
 
 
