@@ -45,10 +45,13 @@ class VideoSettings(Settings):
 
     frame_rate_hz: float = Field(25.0, gt=0.0, le=50.0, description="Frames per second.")
     bit_rate_mbps: float = Field(
-        8.0, gt=0.0, le=200.0, description="Bit rate of the stream at best [Mbit/s]."
+        5.0,
+        gt=0.0,
+        le=200.0,
+        description="Bit rate of the stream at best [Mbit/s]; teleoperation is quoted with 4 to 8.",
     )
     least_bit_rate_mbps: float = Field(
-        2.0,
+        1.5,
         gt=0.0,
         le=200.0,
         description="Bit rate that rate control doesn't go below [Mbit/s]; the same as "
