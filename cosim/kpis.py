@@ -8,36 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cosim import remote_kpis, safety
 from cosim.recording import read_table
+from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
-_NAMES_OF_VEHICLE = (
-    "collisions",
-    "min_ttc_s",
-    "max_deceleration_mps2",
-    "mean_speed_mps",
-    "lane_offset_m.p95",
-    "mrm_count",
-    "mrm_s",
-    "remote_delay_ms.p50",
-    "remote_delay_ms.p95",
-    "glass_to_glass_ms.p50",
-    "glass_to_glass_ms.p95",
-)
+_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS, *remote_kpis.DESCRIPTIONS)
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
     "collisions": "road users that the vehicle touched",
-    "min_ttc_s": "least time to collision with what is in its way, at constant speeds",
-    "max_deceleration_mps2": "hardest braking",
-    "mean_speed_mps": "speed, standing included",
-    "lane_offset_m.p95": "distance of the vehicle's centre from the middle of its lane",
-    "mrm_count": "minimal-risk manoeuvres for want of a remote driver",
-    "mrm_s": "time in them",
-    "remote_delay_ms.p50": "age of the picture behind the remote driver's newest command, median",
-    "remote_delay_ms.p95": "the same, 95 % of the time",
-    "glass_to_glass_ms.p50": "from the camera to the remote driver's screen, median",
-    "glass_to_glass_ms.p95": "the same, 95 % of the frames shown",
+    **safety.DESCRIPTIONS,
+    **remote_kpis.DESCRIPTIONS,
     "v2x.sent": "packets sent, to the server or on to each addressee",
     "v2x.delivered": "of those, delivered",
     "v2x.delivery_ratio": "delivered of those whose fate is known",
@@ -68,42 +50,38 @@ def kpi_names(driven: list[str]) -> list[str]:
 
 def describe(kpi: str) -> str:
     """What a KPI is, in a few words."""
+    if kpi in REQUIREMENTS:
+        return describe_requirement(kpi)
     return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
 
 
 def measure(
-    run_dir: Path, driven: list[str], *, ticks: int, real_time_factor: float
+    run_dir: Path,
+    driven: list[str],
+    *,
+    requirements: Mapping[str, list[str]],
+    ticks: int,
+    real_time_factor: float,
 ) -> dict[str, float | None]:
     """KPIs of a run; None where it has no such thing to measure."""
     kpis: dict[str, float | None] = {}
-    decisions = read_table(
-        run_dir,
-        "decisions",
-        ["vehicle", "ttc_s", "acceleration_mps2", "speed_mps", "lane_offset_m"],
-    )
+    decisions = read_table(run_dir, "decisions", safety.COLUMNS)
     events = read_table(run_dir, "events", ["kind", "id"])
     drives = read_table(run_dir, "remote_driving", ["time_s", "vehicle", "mode", "picture_age_ms"])
     frames = read_table(run_dir, "frames", ["vehicle", "glass_to_glass_ms"])
     for vehicle in driven:
         own = decisions[decisions["vehicle"] == vehicle]
         hits = (events["kind"] == "collision") & (events["id"] == vehicle)
-        finite = own["ttc_s"][np.isfinite(own["ttc_s"])]
         kpis[f"{vehicle}.collisions"] = int(hits.sum())
-        kpis[f"{vehicle}.min_ttc_s"] = _value(finite.min())
-        kpis[f"{vehicle}.max_deceleration_mps2"] = _value(
-            np.maximum(-own["acceleration_mps2"], 0.0).max()
+        afar = remote_kpis.remote_driving_of(
+            drives[drives["vehicle"] == vehicle], frames[frames["vehicle"] == vehicle]
         )
-        kpis[f"{vehicle}.mean_speed_mps"] = _value(own["speed_mps"].mean())
-        kpis[f"{vehicle}.lane_offset_m.p95"] = _quantile(own["lane_offset_m"].abs(), 0.95)
-        kpis.update(
-            _remote_driving(
-                vehicle,
-                drives[drives["vehicle"] == vehicle],
-                frames[frames["vehicle"] == vehicle],
-                events[events["id"] == vehicle],
-            )
-        )
-    kpis.update(_messages(run_dir))
+        for name, figure in {**safety.safety_of(own), **afar}.items():
+            kpis[f"{vehicle}.{name}"] = _value(figure)
+    columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
+    packets = read_table(run_dir, "packets", columns)
+    kpis.update(_messages(packets))
+    kpis.update(measure_requirements(packets, requirements))
     handovers = read_table(
         run_dir, "handovers", ["from_cell", "cause", "ping_pong", "interruption_ms"]
     )
@@ -126,28 +104,8 @@ def measure(
     return kpis
 
 
-def _remote_driving(
-    vehicle: str, drives: pd.DataFrame, frames: pd.DataFrame, events: pd.DataFrame
-) -> dict[str, float | None]:
-    """How well a vehicle was driven from afar; None if it wasn't."""
-    count = spent_s = None
-    if len(drives):
-        count = int((events["kind"] == "minimal_risk_manoeuvre").sum())
-        in_it = drives["mode"] == "minimal_risk"
-        spent_s = _value(float(in_it.sum()) * drives["time_s"].diff().median())
-    return {
-        f"{vehicle}.mrm_count": count,
-        f"{vehicle}.mrm_s": spent_s,
-        f"{vehicle}.remote_delay_ms.p50": _quantile(drives["picture_age_ms"], 0.50),
-        f"{vehicle}.remote_delay_ms.p95": _quantile(drives["picture_age_ms"], 0.95),
-        f"{vehicle}.glass_to_glass_ms.p50": _quantile(frames["glass_to_glass_ms"], 0.50),
-        f"{vehicle}.glass_to_glass_ms.p95": _quantile(frames["glass_to_glass_ms"], 0.95),
-    }
-
-
-def _messages(run_dir: Path) -> Mapping[str, float | None]:
+def _messages(packets: pd.DataFrame) -> Mapping[str, float | None]:
     """Packets end to end: from a sender to the server, or to an addressee by way of it."""
-    packets = read_table(run_dir, "packets", ["sent_ns", "ended_ns", "fate"])
     delivered = packets[packets["fate"] == "delivered"]
     ended = int((packets["fate"] != "in_flight").sum())
     latency_ms = (delivered["ended_ns"] - delivered["sent_ns"]) / 1e6
@@ -171,4 +129,4 @@ def _quantile(values: pd.Series, q: float) -> float | None:
 
 
 def _value(number: float) -> float | None:
-    return None if pd.isna(number) else round(float(number), 6)
+    return round(float(number), 6) if np.isfinite(number) else None

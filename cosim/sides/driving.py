@@ -119,6 +119,7 @@ class Driving:
             seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
             received=self._link.take_received(slot),
             link=self._link.view(slot),
+            coverage=self._link,
         )
         self.situations[name] = situation
         choice = self._drivers[name].decide(situation)

@@ -13,6 +13,7 @@ from network.settings import ClassPath, Settings
 from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
 from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
 
 
@@ -51,6 +52,7 @@ class Drive(Settings):
     acc: AccSettings | None = None
     emergency_brake_warning: NoSettings | None = None
     remote_driving: RemoteDrivingSettings | None = None
+    network_aware: NetworkAwareSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -100,7 +102,8 @@ class Drive(Settings):
 
 
 FUNCTIONS: dict[str, Any] = {
-    function.name: function for function in (Acc, EmergencyBrakeWarning, RemoteDriving)
+    function.name: function
+    for function in (Acc, EmergencyBrakeWarning, NetworkAware, RemoteDriving)
 }
 """Classes of the functions that come with the bridge, by name."""
 

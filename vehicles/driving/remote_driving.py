@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from enum import StrEnum
 
@@ -17,10 +18,9 @@ from vehicles.remote.video import VideoSettings
 
 # The speed is capped by the worst delay of the last while: a good moment is no reason to go fast.
 _MEMORY_NS = 2 * NS_PER_S
-# How fast the braking of a minimal-risk manoeuvre builds up, and what holds the car at its end.
+# How fast the braking of a minimal-risk manoeuvre builds up and eases off, and what holds the car.
 _JERK_MPS3 = 2.0
-_HOLD_MPS2 = 1.0
-_STANDSTILL_MPS = 0.1
+_HOLD_MPS2 = 0.3
 
 
 class RemoteDrivingSettings(Settings):
@@ -154,5 +154,7 @@ class RemoteDriving:
     ) -> Proposal:
         most = self.settings.minimal_risk_deceleration_mps2
         self._braking_mps2 = min(self._braking_mps2 + _JERK_MPS3 * elapsed_s, most)
-        braking = self._braking_mps2 if speed_mps > _STANDSTILL_MPS else _HOLD_MPS2
-        return Proposal(-braking, "lost the driver", messages=(newest,), keeps_lane=True)
+        # Eased off at constant jerk, it is gone when the car stands.
+        easing_mps2 = max(math.sqrt(2.0 * _JERK_MPS3 * max(speed_mps, 0.0)), _HOLD_MPS2)
+        braking_mps2 = min(self._braking_mps2, easing_mps2)
+        return Proposal(-braking_mps2, "lost the driver", messages=(newest,), keeps_lane=True)

@@ -115,8 +115,9 @@ def test_without_commands_it_stops_smoothly() -> None:
     assert lost * STEP_S == pytest.approx(0.4, abs=0.03)
     braking = np.array(drive.accelerations[begun + lost :])
     assert braking.min() == pytest.approx(-2.5)
-    # It builds up at 2 m/s3.
+    # It builds up at 2 m/s3 and eases off like that, down to the 0.3 m/s2 that hold the car.
     assert np.diff(braking[:60]) == pytest.approx(-2.0 * STEP_S)
+    assert np.diff(braking[60:]).max() < 0.3
     assert drive.speed_mps == 0.0
     # The ramp to 2.5 m/s2 takes 1.25 s, the rest is by constant braking.
     from_m, speed_mps = drive.track[begun + lost]
