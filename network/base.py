@@ -38,6 +38,7 @@ TRIES = 4
 _COPY_SHIFT = 40
 # Pairs of sender and receiver looked at together when a packet goes to an area.
 _PAIRS_AT_ONCE = 1 << 20
+_NO_PACKETS = Packets.empty()
 
 
 class Cause(IntEnum):
@@ -319,7 +320,7 @@ class LinkModel(ABC):
 
     def finished(self) -> Packets:
         """Return the packets whose fate became known since the last call."""
-        done = joined(self._finished) if self._finished else Packets.empty()
+        done = joined(self._finished) if self._finished else _NO_PACKETS
         self._finished = []
         return done
 
@@ -364,10 +365,11 @@ class LinkModel(ABC):
     def _retire(self) -> Packets:
         """Move packets that have ended out of those in flight, and return them."""
         over = self._flights.fate != Fate.IN_FLIGHT
+        if not over.any():
+            return _NO_PACKETS
         ended = as_packets(self._flights, over)
-        if len(ended):
-            self._finished.append(ended)
-            self._flights = self._flights.take(~over)
+        self._finished.append(ended)
+        self._flights = self._flights.take(~over)
         return ended
 
     def _relay(self, rows: Ints, relayed_ns: Ints) -> InFlight:

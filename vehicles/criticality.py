@@ -57,7 +57,7 @@ def find_leader(
     rows = np.flatnonzero(near & (s - reach < road.path_s_m[-1]))
     if rows.size == 0:
         return None
-    x_m, y_m = _grid(Bodies(*(column[rows] for column in others)))
+    x_m, y_m = _grid(others.take(rows))
     s, left = (values.reshape(x_m.shape) for values in road.along(x_m.ravel(), y_m.ravel()))
     # Near it, from where it is now to where the path is; further on, the path itself.
     aside = np.where(s - road.ego_s_m < _NEAR_M, road.ego_left_m, 0.0)

@@ -88,6 +88,10 @@ class Bodies(NamedTuple):
     length_m: Floats
     width_m: Floats
 
+    def take(self, rows: Ints) -> Bodies:
+        """Some of them, by row."""
+        return Bodies(*[column[rows] for column in self])
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
