@@ -114,6 +114,7 @@ class Driving:
             seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
             received=self._link.take_received(slot),
             link=self._link.view(slot),
+            coverage=self._link,
         )
         choice = self._drivers[name].decide(situation)
         steering = steering_rad(

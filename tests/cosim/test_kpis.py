@@ -32,6 +32,7 @@ def run_dir(tmp_path: Path) -> Path:
         "decisions",
         rows(
             "decisions", 4,
+            time_s=np.array([0.1, 0.2, 0.3, 0.3]),
             vehicle=["ego", "ego", "ego", "other"],
             ttc_s=np.array([np.inf, 2.5, 4.0, 0.1]),
             acceleration_mps2=np.array([1.0, -4.5, -2.0, -9.0]),
