@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -119,7 +118,7 @@ class Packets:
 
     def take(self, rows: Ints | Bools) -> Self:
         """Return a copy of some rows, given by number or by mask."""
-        return type(self)(*[getattr(self, name)[rows] for name in _columns(type(self))])
+        return type(self)(*[getattr(self, name)[rows] for name in self.__dataclass_fields__])
 
     def receptions(self) -> Receptions:
         """Return the rows as receptions at `ended_ns`, ordered by instant and packet id."""
@@ -133,7 +132,8 @@ class Packets:
     def empty(cls) -> Self:
         """Return a table without rows."""
         columns: dict[str, Any] = {
-            name: np.zeros(0, dtype=_DTYPES.get(name, np.int64)) for name in _columns(cls)
+            name: np.zeros(0, dtype=_DTYPES.get(name, np.int64))
+            for name in cls.__dataclass_fields__
         }
         columns["stage_ns"] = np.zeros((0, len(Stage)), dtype=np.int64)
         if "plan_ns" in columns:
@@ -225,14 +225,11 @@ def joined(tables: list[Table]) -> Table:
     if len(tables) == 1:
         return tables[0]
     kind = type(tables[0])
-    return kind(*[np.concatenate([getattr(t, name) for t in tables]) for name in _columns(kind)])
+    return kind(
+        *[np.concatenate([getattr(t, name) for t in tables]) for name in kind.__dataclass_fields__]
+    )
 
 
 def as_packets(flights: InFlight, rows: Ints | Bools) -> Packets:
     """Return the lasting columns of some packets in flight."""
-    return Packets(*[getattr(flights, name)[rows] for name in _columns(Packets)])
-
-
-@cache
-def _columns(table: type[Packets]) -> tuple[str, ...]:
-    return tuple(column.name for column in fields(table))
+    return Packets(*[getattr(flights, name)[rows] for name in Packets.__dataclass_fields__])

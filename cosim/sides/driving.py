@@ -127,8 +127,8 @@ class Driving:
         )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
         # Everyone near, seen or not: the truth that criticality is judged by.
-        near = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m) < _TRUTH_RANGE_M
-        near = np.flatnonzero(near & (slots != slot))
+        apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
+        near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
         ids = [self._users.ids[other] for other in slots[near].tolist()]
         self._record(name, user_id, now_ns, ego, choice, (ids, truth.take(near)))
 
