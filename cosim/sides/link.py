@@ -240,11 +240,12 @@ class LinkSide:
         return float(self._draws.uniform(key_of(user_id), 0)) < self._penetration
 
     def _keep_finished(self) -> None:
-        packets = self._link.finished()
-        self._rows.append(("packets", self._packet_columns(packets)))
-        lost = (packets.fate != Fate.DELIVERED) & (packets.parent_id < 0)
-        for reference in packets.reference[lost].tolist():
-            self._payloads.pop(reference, None)
+        finished = self._link.finished()
+        if len(finished):
+            self._rows.append(("packets", self._packet_columns(finished)))
+            lost = (finished.fate != Fate.DELIVERED) & (finished.parent_id < 0)
+            for reference in finished.reference[lost].tolist():
+                self._payloads.pop(reference, None)
         handovers = self._link.handovers()
         if len(handovers.instant_ns):
             self._rows.append(
