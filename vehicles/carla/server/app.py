@@ -89,16 +89,27 @@ class _StreamConnection(asyncio.Protocol):
 class _RpcConnection(asyncio.Protocol):
     """One client: its requests are answered in the order they come in."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, connected: set[_RpcConnection]) -> None:
         self._world = world
+        self._connected = connected
+        self._traffic_managers: set[int] = set()
         self._unpacker = msgpack.Unpacker(
             max_buffer_size=_LARGEST_REQUEST_BYTES, unicode_errors="surrogateescape"
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connected.add(self)
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         _without_delay(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (a protocol's)
+        """Nobody is to wait for what only a client that has gone could give."""
+        self._connected.discard(self)
+        for port in self._traffic_managers:
+            self._world.traffic_managers.pop(port, None)
+        if not self._connected:
+            self._world.run_free()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -113,6 +124,8 @@ class _RpcConnection(asyncio.Protocol):
         match request:
             case [0, int(message_id), str(name), [_meta, *arguments]]:
                 error, result = answer(self._world, name, arguments)
+                if name == "add_traffic_manager_running" and result == wire.success(True):
+                    self._traffic_managers.add(arguments[0][1])
                 self._transport.write(wire.response(message_id, error, result))
             case _:
                 raise ValueError(f"expected a request, got {str(request)[:80]}")
@@ -131,7 +144,8 @@ def answer(world: World, name: str, arguments: list[Any]) -> tuple[str | None, A
         return None, method(world, arguments)
     except Exception as error:
         # One bad request must not end the server for everybody else.
-        log.exception("call %s failed", name)
+        log.warning("call %s failed: %s: %s", name, type(error).__name__, error)
+        log.debug("call %s", name, exc_info=True)
         return f"{name}: {error}", None
 
 
@@ -161,7 +175,10 @@ async def serve(
         world = World(maps, hub, stream_port=streams_socket.getsockname()[1], free_delta_s=1.0 / hz)
         hub.first_message[WORLD_STREAM] = lambda: world.snapshot
         streams = await loop.create_server(lambda: _StreamConnection(hub), sock=streams_socket)
-        rpc = await loop.create_server(lambda: _RpcConnection(world), sock=_listen(host, port))
+        connected: set[_RpcConnection] = set()
+        rpc = await loop.create_server(
+            lambda: _RpcConnection(world, connected), sock=_listen(host, port)
+        )
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, ended.set)
