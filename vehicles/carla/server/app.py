@@ -8,13 +8,14 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgpack
 
 from vehicles.carla.server import wire
 from vehicles.carla.server.rpc import METHODS
-from vehicles.carla.server.wire import WORLD_STREAM
+from vehicles.carla.server.wire import WORLD_STREAM, CarlaError
 from vehicles.carla.server.world import World
 
 log = logging.getLogger(__name__)
@@ -122,8 +123,8 @@ class _RpcConnection(asyncio.Protocol):
 
     def _answer(self, request: Any) -> None:
         match request:
-            case [0, int(message_id), str(name), [_meta, *arguments]]:
-                error, result = answer(self._world, name, arguments)
+            case [0, int(message_id), str(name), [[bool(unheard)], *arguments]]:
+                error, result = answer(self._world, name, arguments, unheard=unheard)
                 if name == "add_traffic_manager_running" and result == wire.success(True):
                     self._traffic_managers.add(arguments[0][1])
                 self._transport.write(wire.response(message_id, error, result))
@@ -131,22 +132,35 @@ class _RpcConnection(asyncio.Protocol):
                 raise ValueError(f"expected a request, got {str(request)[:80]}")
 
 
-def answer(world: World, name: str, arguments: list[Any]) -> tuple[str | None, Any]:
+def answer(
+    world: World, name: str, arguments: list[Any], *, unheard: bool = False
+) -> tuple[str | None, Any]:
     """Error and result of a call; an error is one that the client's library reports itself.
 
-    Its text doesn't reach the client's caller, so it is logged here with the call's name.
+    What doesn't reach the client's caller is logged with the call's name: the text of an error, and
+    whatever becomes of a call whose answer goes unheard.
     """
     method = METHODS.get(name)
     if method is None:
-        log.warning("unknown call %s", name)
+        _complain(f"unknown call {name}")
         return f"the headless server doesn't know {name}", None
     try:
-        return None, method(world, arguments)
+        return None, method.success(method.function(world, *arguments))
+    except CarlaError as error:
+        if unheard:
+            _complain(f"{name}: {error}")
+        return None, method.failure(str(error))
     except Exception as error:
         # One bad request must not end the server for everybody else.
-        log.warning("call %s failed: %s: %s", name, type(error).__name__, error)
-        log.debug("call %s", name, exc_info=True)
+        _complain(f"{name}: {type(error).__name__}: {error}")
+        log.debug("%s", name, exc_info=True)
         return f"{name}: {error}", None
+
+
+@lru_cache(maxsize=1024)
+def _complain(text: str) -> None:
+    """Log once: a call may come with every tick."""
+    log.warning(text)
 
 
 def _without_delay(transport: asyncio.Transport) -> None:
