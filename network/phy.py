@@ -161,16 +161,13 @@ def prbs_needed(
         PRBs, at least 1, of the broadcast shape. A block over the greatest carrier's slot takes
         several slots: then it is the sum over them.
     """
-    sizes = _block_sizes(table, symbols)
-    size, mcs = np.broadcast_arrays(np.asarray(size_bits, dtype=np.int64), np.asarray(mcs))
-    greatest = sizes[mcs, -1]
+    ladder, step, greatest_bits = _block_ladder(table, symbols)
+    size, mcs = np.asarray(size_bits, dtype=np.int64), np.asarray(mcs)
+    greatest = greatest_bits[mcs]
     whole_slots = np.maximum((size - 1) // greatest, 0)
     rest = size - whole_slots * greatest
-    # One sorted array for all rows: row i's sizes lie above all of row i - 1's.
-    step = int(sizes.max()) + 1
-    ladder = (sizes + step * np.arange(len(sizes))[:, None]).ravel()
-    found = np.searchsorted(ladder, rest + step * mcs) - sizes.shape[1] * mcs
-    return np.asarray(whole_slots * sizes.shape[1] + found + 1)
+    found = ladder.searchsorted(rest + step * mcs) - _GREATEST_PRBS * mcs
+    return np.asarray(whole_slots * _GREATEST_PRBS + found + 1)
 
 
 def bler(
@@ -407,6 +404,18 @@ def _block_sizes(table: int, symbols: int) -> Ints:
         np.arange(1, _GREATEST_PRBS + 1), np.arange(rows)[:, None], table=table, symbols=symbols
     )
     return np.maximum.accumulate(sizes, axis=1)
+
+
+@cache
+def _block_ladder(table: int, symbols: int) -> tuple[Ints, int, Ints]:
+    """Return the sizes of all rows as one sorted array, its step, and each row's greatest size.
+
+    Row i's sizes lie above all of row i - 1's, higher by i steps.
+    """
+    sizes = _block_sizes(table, symbols)
+    step = int(sizes.max()) + 1
+    ladder = (sizes + step * np.arange(len(sizes))[:, None]).ravel()
+    return ladder, step, sizes[:, -1].copy()
 
 
 def _small_block(information: Floats) -> Ints:

@@ -70,8 +70,12 @@ class Driving:
 
     def advance(self, to_ns: int) -> None:
         """Let every driven vehicle on the road decide."""
+        if not self._vehicles.on_road:
+            return
+        slots = self._users.slots()
+        truth = self._bodies(slots, to_ns)
         for name in list(self._vehicles.on_road):
-            self._drive(name, to_ns)
+            self._drive(name, to_ns, slots, truth)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Decisions, and contacts between vehicles, since the last call."""
@@ -90,7 +94,8 @@ class Driving:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _drive(self, name: str, now_ns: int) -> None:
+    def _drive(self, name: str, now_ns: int, slots: Ints, truth: Bodies) -> None:
+        """Let one vehicle decide, among the road users at `slots`, whose bodies are `truth`."""
         user_id = self._vehicles.on_road[name]
         slot = self._users.slot_of(user_id)
         road = self._traffic.road_ahead(user_id)
@@ -106,7 +111,7 @@ class Driving:
             instant_ns=now_ns,
             ego=ego,
             road=road,
-            seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
+            seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
             received=self._link.take_received(slot),
             link=self._link.view(slot),
             coverage=self._link,
@@ -121,16 +126,11 @@ class Driving:
             self._vehicles.wheelbase_m(name),
         )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
-        others = self._around(slot, ego, now_ns)
-        self._record(name, user_id, now_ns, ego, choice, others)
-
-    def _around(self, ego_slot: int, ego: EgoState, now_ns: int) -> tuple[list[str], Bodies]:
-        """Everyone near, seen or not: the truth that criticality is judged by."""
-        users = self._users
-        slots = users.slots()
-        near = np.hypot(users.x_m[slots] - ego.x_m, users.y_m[slots] - ego.y_m) < _TRUTH_RANGE_M
-        slots = slots[near & (slots != ego_slot)]
-        return [users.ids[other] for other in slots.tolist()], self._bodies(slots, now_ns)
+        # Everyone near, seen or not: the truth that criticality is judged by.
+        apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
+        near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
+        ids = [self._users.ids[other] for other in slots[near].tolist()]
+        self._record(name, user_id, now_ns, ego, choice, (ids, truth.take(near)))
 
     def _bodies(self, slots: Ints, now_ns: int) -> Bodies:
         here = self._users.at(now_ns, slots)

@@ -234,7 +234,9 @@ class LinkSide:
         return float(self._draws.uniform(key_of(user_id), 0)) < self._penetration
 
     def _keep_finished(self) -> None:
-        self._rows.append(("packets", self._packet_columns(self._link.finished())))
+        finished = self._link.finished()
+        if len(finished):
+            self._rows.append(("packets", self._packet_columns(finished)))
         handovers = self._link.handovers()
         if len(handovers.instant_ns):
             self._rows.append(

@@ -256,7 +256,8 @@ class Scheduler:
         through: Bools,
     ) -> tuple[Ints, Ints]:
         """Return the instants and fates of packets from the slots they got."""
-        last = np.maximum(last, self.frame.slots_later(first, slots - 1))
+        if (slots > 1).any():
+            last = np.maximum(last, self.frame.slots_later(first, slots - 1))
         begin_ns = np.maximum(first * self.slot_ns, arrival_ns)
         decoded_ns = (last + 1) * self.slot_ns + self._decoding_ns
         done_ns = decoded_ns + (sent - 1) * self._round_trip_ns
@@ -353,6 +354,8 @@ class Scheduler:
         cell, instant_ns, burst = self._background.take(self._queued_until_ns, to_ns)
         self._queued_until_ns = to_ns
         n, others = len(work), len(cell)
+        if not n + others:
+            return _NO_INTS, _NO_INTS, np.zeros(0, dtype=np.bool_)
         cells = np.concatenate([packets.cell, cell])
         instants = np.concatenate([packets.instant_ns, instant_ns])
         deadlines = np.concatenate([packets.deadline_ns, instant_ns + self._discard_ns])

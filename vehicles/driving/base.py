@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from network.arrays import Floats, Ints
+from vehicles.driving.path import Path
 from vehicles.messages.brake_warning import BrakeWarning
 
 
@@ -37,8 +38,7 @@ class RoadAhead:
     """The road along the vehicle's route, from a little behind it.
 
     Args:
-        path_xy_m: centre line of the lanes to follow, shape (n, 2) [m].
-        path_s_m: arc length at each point of the path, shape (n,) [m].
+        path: centre line of the lanes to follow.
         speed_limit_mps: limit from each point on, shape (n,) [m/s].
         stop_s_m: arc length of the next line that may not be crossed now (a red light, somebody
             with priority, the end of the lane); infinite if there is none.
@@ -49,8 +49,7 @@ class RoadAhead:
         ego_left_m: how far left of the path the vehicle's centre is [m].
     """
 
-    path_xy_m: Floats
-    path_s_m: Floats
+    path: Path
     speed_limit_mps: Floats
     stop_s_m: float
     stop_if_comfortable: bool
@@ -67,23 +66,17 @@ class RoadAhead:
 
     def along(self, x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
         """Arc length [m] and distance to the left of the path [m] of points, each shape (k,)."""
-        path_x, path_y = self.path_xy_m[:-1].T
-        length = np.diff(self.path_s_m)
-        unit_x, unit_y = np.diff(self.path_xy_m, axis=0).T / length
-        offset_x, offset_y = x_m[:, None] - path_x, y_m[:, None] - path_y
-        # The foot of the perpendicular, kept on the segment but for the two ends of the path.
-        foot = offset_x * unit_x + offset_y * unit_y
-        low = np.zeros(len(length))
-        low[0], length[-1] = -np.inf, np.inf
-        np.clip(foot, low, length, out=foot)
-        miss_x, miss_y = offset_x - foot * unit_x, offset_y - foot * unit_y
-        nearest = np.argmin(miss_x * miss_x + miss_y * miss_y, axis=1)
-        rows = np.arange(len(nearest))
-        gap_x, gap_y = miss_x[rows, nearest], miss_y[rows, nearest]
-        side = unit_x[nearest] * gap_y - unit_y[nearest] * gap_x
-        # Outside of a corner the way to the nearest point isn't square to the path.
-        left = np.copysign(np.hypot(gap_x, gap_y), side)
-        return self.path_s_m[nearest] + foot[rows, nearest], left
+        return self.path.along(x_m, y_m)
+
+    @property
+    def path_xy_m(self) -> Floats:
+        """Points of the path, shape (n, 2) [m]."""
+        return self.path.xy_m
+
+    @property
+    def path_s_m(self) -> Floats:
+        """Arc length at each point of the path, shape (n,) [m]."""
+        return self.path.s_m
 
 
 class Bodies(NamedTuple):
@@ -95,6 +88,10 @@ class Bodies(NamedTuple):
     speed_mps: Floats
     length_m: Floats
     width_m: Floats
+
+    def take(self, rows: Ints) -> Bodies:
+        """Some of them, by row."""
+        return Bodies(*[column[rows] for column in self])
 
 
 @dataclass(frozen=True, slots=True)
