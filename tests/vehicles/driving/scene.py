@@ -13,6 +13,7 @@ from vehicles.driving.base import (
     Seen,
     Situation,
 )
+from vehicles.driving.path import Path
 
 CAR = (4.5, 1.8)
 PEDESTRIAN = (0.3, 0.5)
@@ -31,8 +32,7 @@ def straight(
     """A road to the east from x = 0."""
     xy = np.array([[0.0, y_m], [length_m / 2, y_m], [length_m, y_m]])
     return RoadAhead(
-        path_xy_m=xy,
-        path_s_m=xy[:, 0].copy(),
+        path=Path(xy, xy[:, 0].copy()),
         speed_limit_mps=np.full(3, limit_mps),
         stop_s_m=stop_s_m,
         stop_if_comfortable=soft,
