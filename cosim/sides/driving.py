@@ -17,6 +17,7 @@ from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
+from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
@@ -53,9 +54,17 @@ class Driving:
     ) -> None:
         self.step_ns = step_ns
         self._settings = {driven.id: driven for driven in settings}
-        self._drivers = {
-            driven.id: Driver([drive.make() for drive in driven.drives]) for driven in settings
+        functions = {driven.id: [drive.make() for drive in driven.drives] for driven in settings}
+        self._drivers = {name: Driver(own) for name, own in functions.items()}
+        self.remotely_driven = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, RemoteDriving)
         }
+        """The function by which a vehicle is driven from afar, for those that are."""
+        self.situations: dict[str, Situation] = {}
+        """What each driven vehicle decided by at the last step, by its name."""
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link
@@ -70,6 +79,7 @@ class Driving:
 
     def advance(self, to_ns: int) -> None:
         """Let every driven vehicle on the road decide."""
+        self.situations = {}
         if not self._vehicles.on_road:
             return
         slots = self._users.slots()
@@ -116,15 +126,18 @@ class Driving:
             link=self._link.view(slot),
             coverage=self._link,
         )
+        self.situations[name] = situation
         choice = self._drivers[name].decide(situation)
-        steering = steering_rad(
-            choice.line_xy_m,
-            ego.x_m,
-            ego.y_m,
-            ego.heading_rad,
-            ego.speed_mps,
-            self._vehicles.wheelbase_m(name),
-        )
+        steering = choice.steering_rad
+        if steering is None:
+            steering = steering_rad(
+                choice.line_xy_m,
+                ego.x_m,
+                ego.y_m,
+                ego.heading_rad,
+                ego.speed_mps,
+                self._vehicles.wheelbase_m(name),
+            )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
         # Everyone near, seen or not: the truth that criticality is judged by.
         apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
@@ -165,12 +178,13 @@ class Driving:
                 "wanted_acceleration_mps2": proposal.acceleration_mps2,
                 "acceleration_mps2": ego.acceleration_mps2,
                 "speed_mps": ego.speed_mps,
+                "lane_offset_m": choice.road.ego_left_m,
                 "gap_m": leader.gap_m if leader else math.inf,
                 "ttc_s": leader.time_to_collision_s(ego.speed_mps) if leader else math.inf,
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [
-                    (now_ns - received.message.generated_ns) / NS_PER_MS
+                    (now_ns - received.message.generation_time_ns) / NS_PER_MS
                     for received in proposal.messages
                 ],
             }

@@ -22,6 +22,8 @@ from vehicles.state import RoadUsers
 
 # Phones and low cars: TR 38.901 has no antenna below 1.5 m.
 _LEAST_ANTENNA_HEIGHT_M = 1.5
+# What is read there; the rest it only hands on.
+_FOR_THE_SERVER = frozenset({MessageKind.TELEMETRY, MessageKind.VIDEO})
 
 
 class LinkSide:
@@ -64,8 +66,8 @@ class LinkSide:
         self.station_keys = np.zeros(0, dtype=np.uint64)
         self._payloads: dict[int, Any] = {}
         self._next_reference = 0
-        self._received: defaultdict[int, list[Received]] = defaultdict(list)
-        self._telemetry: list[Any] = []
+        self._received: defaultdict[int, list[Received[Any]]] = defaultdict(list)
+        self._at_server: defaultdict[MessageKind, list[Received[Any]]] = defaultdict(list)
         self._rows: list[tuple[str, Columns]] = []
 
     def start(self) -> None:
@@ -83,16 +85,17 @@ class LinkSide:
         )
         # Awareness messages load the link but nobody reads them yet; the others become objects.
         for row in np.flatnonzero(received.kind != MessageKind.CAM):
-            reference = int(received.reference[row])
-            if received.kind[row] == MessageKind.TELEMETRY:
-                self._telemetry.append(self._payloads.pop(reference))
+            reference, kind = int(received.reference[row]), MessageKind(received.kind[row])
+            at_server = received.receiver[row] == SERVER
+            if at_server and kind not in _FOR_THE_SERVER:
                 continue
-            if received.receiver[row] == SERVER:
-                continue
-            self._received[int(received.receiver[row])].append(
+            relayed = received.parent_id[row] >= 0
+            message = self._payloads[reference] if relayed else self._payloads.pop(reference)
+            slot = int(received.receiver[row])
+            (self._at_server[kind] if at_server else self._received[slot]).append(
                 Received(
                     packet_id=int(received.packet_id[row]),
-                    message=self._payloads[reference],
+                    message=message,
                     sent_ns=int(received.sent_ns[row]),
                     received_ns=int(received.received_ns[row]),
                 )
@@ -110,17 +113,21 @@ class LinkSide:
         to: int,
         radius_m: float = 0.0,
         payloads: list[Any] | None = None,
-    ) -> None:
-        """Send one packet per entry of `senders` (slots), at instants from now on [ns]."""
+    ) -> Ints:
+        """Send one packet per entry of `senders` (slots, or SERVER), at instants from now on [ns].
+
+        Returns:
+            The packets' ids (n,).
+        """
         count = len(senders)
         if count == 0:
-            return
+            return np.zeros(0, dtype=np.int64)
         references = np.full(count, -1, dtype=np.int64)
         if payloads is not None:
             references = np.arange(self._next_reference, self._next_reference + count)
             self._payloads.update(zip(references.tolist(), payloads, strict=True))
             self._next_reference += count
-        self._link.send(
+        return self._link.send(
             senders,
             size_bytes,
             sent_ns,
@@ -131,14 +138,13 @@ class LinkSide:
             five_qi=self._five_qi[kind],
         )
 
-    def take_received(self, slot: int) -> list[Received]:
+    def take_received(self, slot: int) -> list[Received[Any]]:
         """What has reached a driven vehicle since the last call, ordered by arrival."""
         return self._received.pop(slot, [])
 
-    def take_telemetry(self) -> list[Any]:
-        """Telemetry that has reached the server since the last call, ordered by arrival."""
-        telemetry, self._telemetry = self._telemetry, []
-        return telemetry
+    def take_at_server(self, kind: MessageKind) -> list[Received[Any]]:
+        """Messages to the server that have reached it since the last call, ordered by arrival."""
+        return self._at_server.pop(kind, [])
 
     def view(self, slot: int) -> LinkView:
         """What the modem of a road user knows of its link."""
@@ -237,6 +243,9 @@ class LinkSide:
         finished = self._link.finished()
         if len(finished):
             self._rows.append(("packets", self._packet_columns(finished)))
+            lost = (finished.fate != Fate.DELIVERED) & (finished.parent_id < 0)
+            for reference in finished.reference[lost].tolist():
+                self._payloads.pop(reference, None)
         handovers = self._link.handovers()
         if len(handovers.instant_ns):
             self._rows.append(

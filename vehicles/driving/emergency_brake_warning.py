@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from vehicles.driving.base import Proposal, Received, Situation
+from vehicles.messages.brake_warning import BrakeWarning
 
 # A warning is repeated every 100 ms; silence for this long ends it.
 _FORGET_NS = 2_000_000_000
@@ -26,19 +27,20 @@ class EmergencyBrakeWarning:
     name = "emergency_brake_warning"
 
     def __init__(self) -> None:
-        self._newest: dict[str, Received] = {}
+        self._newest: dict[str, Received[BrakeWarning]] = {}
         self._braking = False
 
     def decide(self, situation: Situation) -> Proposal | None:
         """The braking that the most urgent warning asks for."""
-        for received in situation.received:
-            known = self._newest.get(received.message.sender)
-            if known is None or known.message.generated_ns < received.message.generated_ns:
-                self._newest[received.message.sender] = received
+        for received in situation.heard(BrakeWarning):
+            warning = received.message
+            known = self._newest.get(warning.sender)
+            if known is None or known.message.generation_time_ns < warning.generation_time_ns:
+                self._newest[warning.sender] = received
         self._newest = {
             sender: received
             for sender, received in self._newest.items()
-            if situation.instant_ns - received.message.generated_ns < _FORGET_NS
+            if situation.instant_ns - received.message.generation_time_ns < _FORGET_NS
         }
         needed = [
             (needed_mps2(situation, received), received) for received in self._newest.values()
@@ -55,7 +57,7 @@ class EmergencyBrakeWarning:
         return Proposal(-deceleration, "warned", messages=(received,))
 
 
-def needed_mps2(situation: Situation, received: Received) -> float:
+def needed_mps2(situation: Situation, received: Received[BrakeWarning]) -> float:
     """Constant deceleration that stops the car behind the warned-of vehicle [m/s2].
 
     The vehicle is taken to go on braking as it said until it stands. Zero if it isn't in the way.

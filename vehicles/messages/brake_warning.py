@@ -26,7 +26,7 @@ class BrakeWarning:
     """One warning as sent; the position is the centre of the braking vehicle's body."""
 
     sender: str
-    generated_ns: int
+    generation_time_ns: int
     x_m: float
     y_m: float
     heading_rad: float
@@ -68,7 +68,7 @@ def _warning(users: RoadUsers, slot: int, now_ns: int) -> BrakeWarning:
     here = users.at(now_ns, np.array([slot]))
     return BrakeWarning(
         sender=users.ids[slot],
-        generated_ns=now_ns,
+        generation_time_ns=now_ns,
         x_m=float(here.x_m[0]),
         y_m=float(here.y_m[0]),
         heading_rad=float(here.heading_rad[0]),

@@ -11,3 +11,5 @@ class MessageKind(IntEnum):
     CAM = 0
     BRAKE_WARNING = 1
     TELEMETRY = 2
+    VIDEO = 16
+    REMOTE_COMMAND = 17

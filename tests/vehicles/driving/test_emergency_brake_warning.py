@@ -19,11 +19,11 @@ def warning(
     *,
     y_m: float = 0.0,
     heading_rad: float = 0.0,
-    generated_ns: int = 0,
+    generation_time_ns: int = 0,
 ) -> Received:
     message = BrakeWarning(
         sender="lead",
-        generated_ns=generated_ns,
+        generation_time_ns=generation_time_ns,
         x_m=x_m,
         y_m=y_m,
         heading_rad=heading_rad,
@@ -31,7 +31,7 @@ def warning(
         acceleration_mps2=acceleration_mps2,
         length_m=CAR[0],
     )
-    return Received(7, message, generated_ns, generated_ns + 20 * MS)
+    return Received(7, message, generation_time_ns, generation_time_ns + 20 * MS)
 
 
 def needed(received: Received, speed_mps: float = 20.0) -> float:
@@ -76,8 +76,8 @@ def test_gentle_braking_can_wait() -> None:
 
 def test_the_newest_of_a_sender_counts_and_silence_ends_it() -> None:
     function = EmergencyBrakeWarning()
-    newer = warning(100.0, 20.0, -8.0, generated_ns=100 * MS)
-    older = warning(60.0, 20.0, -8.0, generated_ns=0)
+    newer = warning(100.0, 20.0, -8.0, generation_time_ns=100 * MS)
+    older = warning(60.0, 20.0, -8.0, generation_time_ns=0)
     road, ego = straight(), ego_at(50.0, 20.0)
     proposal = function.decide(situation(road, ego, received=(newer, older), instant_ns=120 * MS))
     assert proposal is not None

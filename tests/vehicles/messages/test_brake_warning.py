@@ -62,7 +62,7 @@ def test_a_warning_says_where_and_how_fast(users: RoadUsers) -> None:
     # Moved on by speed and braking from the row's own instant.
     assert message.x_m == pytest.approx(100.0 + 25.0 * 0.05 - 4.0 * 0.05**2)
     assert message.speed_mps == pytest.approx(25.0 - 8.0 * 0.05)
-    assert message.generated_ns == 50 * MS
+    assert message.generation_time_ns == 50 * MS
 
 
 def test_who_is_not_connected_does_not_warn(users: RoadUsers) -> None:
