@@ -21,6 +21,7 @@ from cosim.traffic.settings import TrafficSettings
 from network.settings import NetworkSettings, Settings
 from vehicles.messages.kinds import MessageKind
 from vehicles.settings import DrivingSettings, TwinsSettings, V2xSettings, VehiclesSettings
+from vehicles.weather import WeatherSettings
 
 _FALLBACK_DURATION_S = 3600.0
 
@@ -51,6 +52,7 @@ class Scenario(Settings):
     seed: int = Field(1, ge=0, lt=2**63, description="Every random draw follows from it.")
     traffic: TrafficSettings
     vehicles: VehiclesSettings = VehiclesSettings()
+    weather: WeatherSettings = WeatherSettings()
     driving: DrivingSettings = DrivingSettings()
     v2x: V2xSettings = V2xSettings()
     network: LinkSettings = LinkSettings()
