@@ -30,7 +30,7 @@ from cosim.sides.recorder import Recorder, Source
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.net import net_bounds_m, net_frame, read_buildings
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from network.radio.obstacles import Buildings
@@ -125,6 +125,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
+    frame = net_frame(net)
     footprints = read_buildings(additional)
     buildings = shapely.STRtree(footprints) if footprints else None
     traffic = SumoTraffic(
@@ -155,10 +156,13 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         vehicles,
         link,
         users,
+        frame=frame,
         buildings=buildings,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(users, link, scenario.v2x, scenario.twins, seed=scenario.seed)
+    on_board = OnBoardUnits(
+        users, link, scenario.v2x, scenario.twins, frame=frame, seed=scenario.seed
+    )
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     sources: list[Source] = [link, driving, events]
     if scenario.twins is not None:

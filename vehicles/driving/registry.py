@@ -91,7 +91,7 @@ class Drive(Settings):
             return self.own.make()
         name, settings = self._builtin()
         arguments = () if isinstance(settings, NoSettings) else (settings,)
-        return cast(DrivingFunction, FUNCTIONS[name](*arguments))
+        return cast("DrivingFunction", FUNCTIONS[name](*arguments))
 
     def _builtin(self) -> tuple[str, Settings]:
         return next((name, given) for name, given in self if given is not None)

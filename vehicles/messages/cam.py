@@ -1,4 +1,4 @@
-"""The cooperative awareness message (ETSI EN 302 637-2 V1.4.1): here I am, and this is how I move."""
+"""The cooperative awareness message (ETSI EN 302 637-2 V1.4.1): here I am, so I move."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Bools, Floats, Ints
+from network.arrays import Bools, Ints
 from network.draws import Draws
 from vehicles.state import RoadUsers
 
@@ -44,9 +44,7 @@ class GenerationRules:
 CAM_RULES = GenerationRules(check_ns=100 * _MS, longest_ns=1000 * _MS, repeats=3)
 """EN 302 637-2 V1.4.1 clause 6.1.3 without congestion control: T_CheckCamGen = T_GenCamMin."""
 
-VAM_RULES = GenerationRules(
-    check_ns=100 * _MS, longest_ns=5000 * _MS, low_frequency_ns=2000 * _MS
-)
+VAM_RULES = GenerationRules(check_ns=100 * _MS, longest_ns=5000 * _MS, low_frequency_ns=2000 * _MS)
 """TS 103 300-3 V2.1.1 clause 6.4, without clusters and trajectory interception."""
 
 
@@ -121,9 +119,11 @@ class Generation:
         if not rounds:
             none = np.zeros(0, dtype=np.int64)
             return Generated(none, none, none.astype(np.bool_), none.astype(np.bool_))
-        due = Generated(*(np.concatenate(columns) for columns in zip(*rounds, strict=True)))
-        order = np.argsort(due.instant_ns, kind="stable")
-        return Generated(*(column[order] for column in due))
+        slots, instant_ns, low_frequency, certificate = map(
+            np.concatenate, zip(*rounds, strict=True)
+        )
+        order = np.argsort(instant_ns, kind="stable")
+        return Generated(slots[order], instant_ns[order], low_frequency[order], certificate[order])
 
     def _look(self, users: RoadUsers, slots: Ints, now_ns: Ints) -> Generated:
         """Messages due among stations that look, each at its own instant."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from vehicles.messages.cam import Cam
 from vehicles.messages.codec import Message
@@ -13,15 +13,15 @@ from vehicles.messages.denm import Denm
 _NS_PER_S = 1_000_000_000
 _CAM_LIFE_NS = 2 * _NS_PER_S
 
-MessageT = TypeVar("MessageT", bound=Message, covariant=True)
+MessageT_co = TypeVar("MessageT_co", bound=Message, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Received(Generic[MessageT]):
+class Received(Generic[MessageT_co]):
     """A message that has reached the vehicle, in which packet, and when."""
 
     packet_id: int
-    message: MessageT
+    message: MessageT_co
     received_ns: int
 
     def age_ns(self, now_ns: int) -> int:
@@ -46,9 +46,9 @@ class LocalDynamicMap:
         message = received.message
         match message:
             case Cam():
-                _keep_newest(self.cams, message.station_id, received)
+                _keep_newest(self.cams, message.station_id, cast("Received[Cam]", received))
             case Denm():
-                self._add_denm((message.station_id, message.sequence_number), received)
+                self._add_denm(cast("Received[Denm]", received))
 
     def forget(self, now_ns: int) -> None:
         """Drop what has outlived its life."""
@@ -61,7 +61,8 @@ class LocalDynamicMap:
             ]:
                 del denms[action]
 
-    def _add_denm(self, action: tuple[int, int], received: Received[Denm]) -> None:
+    def _add_denm(self, received: Received[Denm]) -> None:
+        action = received.message.station_id, received.message.sequence_number
         cancelled = self._cancelled.get(action)
         generated_ns = received.message.generation_time_ns
         if cancelled and cancelled.message.generation_time_ns >= generated_ns:
@@ -73,21 +74,17 @@ class LocalDynamicMap:
 
 
 _Key = TypeVar("_Key", bound=Hashable)
+_Message = TypeVar("_Message", bound=Message)
 
 
-def _keep_newest(known: dict[_Key, Received[MessageT]], key: _Key, received: Received[MessageT]) -> None:
+def _keep_newest(known: dict[_Key, Received[_Message]], key: _Key, new: Received[_Message]) -> None:
     before = known.get(key)
-    if (
-        before is None
-        or before.message.generation_time_ns < received.message.generation_time_ns
-    ):
-        known[key] = received
+    if before is None or before.message.generation_time_ns < new.message.generation_time_ns:
+        known[key] = new
 
 
-def _drop(known: dict[_Key, Received[MessageT]], before_ns: int) -> None:
+def _drop(known: dict[_Key, Received[_Message]], before_ns: int) -> None:
     for key in [
-        key
-        for key, received in known.items()
-        if received.message.generation_time_ns <= before_ns
+        key for key, received in known.items() if received.message.generation_time_ns <= before_ns
     ]:
         del known[key]

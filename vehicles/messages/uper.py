@@ -163,9 +163,7 @@ def acceleration_mps2(value: dict[str, int]) -> float:
     return units / 10
 
 
-def along(
-    x_m: float, y_m: float, heading_rad: float, distance_m: float
-) -> tuple[float, float]:
+def along(x_m: float, y_m: float, heading_rad: float, distance_m: float) -> tuple[float, float]:
     """The point a distance further along a heading [m]."""
     return x_m + distance_m * math.cos(heading_rad), y_m + distance_m * math.sin(heading_rad)
 
