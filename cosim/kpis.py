@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cosim import safety
 from cosim.recording import read_table
+from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
-_NAMES_OF_VEHICLE = ("collisions", "min_ttc_s", "max_deceleration_mps2")
+_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS)
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
     "collisions": "road users that the vehicle touched",
-    "min_ttc_s": "least time to collision with what is in its way, at constant speeds",
-    "max_deceleration_mps2": "hardest braking",
+    **safety.DESCRIPTIONS,
     "v2x.sent": "packets sent, to the server or on to each addressee",
     "v2x.delivered": "of those, delivered",
     "v2x.delivery_ratio": "delivered of those whose fate is known",
@@ -48,26 +49,45 @@ def kpi_names(driven: list[str]) -> list[str]:
 
 def describe(kpi: str) -> str:
     """What a KPI is, in a few words."""
+    if kpi in REQUIREMENTS:
+        return describe_requirement(kpi)
     return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
 
 
+# By the end of a KPI's name. Of the others, such as the number of handovers, neither is better.
+_BETTER_HIGH = ("delivery_ratio", "sinr_db.p5", "sinr_db.p50", *REQUIREMENTS)
+_BETTER_LOW = ("collisions", "hard_brakes", ".p50", ".p95", ".p99", "ping_pongs", "_failures")
+
+
+def better_sign(kpi: str) -> int:
+    """1 for a KPI that is better when high, -1 when low, 0 when neither is better."""
+    if kpi.endswith(_BETTER_HIGH) or ".min_" in kpi:
+        return 1
+    return -1 if kpi.endswith(_BETTER_LOW) or ".max_" in kpi else 0
+
+
 def measure(
-    run_dir: Path, driven: list[str], *, ticks: int, real_time_factor: float
+    run_dir: Path,
+    driven: list[str],
+    *,
+    requirements: Mapping[str, list[str]],
+    ticks: int,
+    real_time_factor: float,
 ) -> dict[str, float | None]:
     """KPIs of a run; None where it has no such thing to measure."""
     kpis: dict[str, float | None] = {}
-    decisions = read_table(run_dir, "decisions", ["vehicle", "ttc_s", "acceleration_mps2"])
+    decisions = read_table(run_dir, "decisions", safety.COLUMNS)
     events = read_table(run_dir, "events", ["kind", "id"])
     for vehicle in driven:
         own = decisions[decisions["vehicle"] == vehicle]
         hits = (events["kind"] == "collision") & (events["id"] == vehicle)
-        finite = own["ttc_s"][np.isfinite(own["ttc_s"])]
         kpis[f"{vehicle}.collisions"] = int(hits.sum())
-        kpis[f"{vehicle}.min_ttc_s"] = _value(finite.min())
-        kpis[f"{vehicle}.max_deceleration_mps2"] = _value(
-            np.maximum(-own["acceleration_mps2"], 0.0).max()
-        )
-    kpis.update(_messages(run_dir))
+        for name, figure in safety.safety_of(own).items():
+            kpis[f"{vehicle}.{name}"] = _value(figure)
+    columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
+    packets = read_table(run_dir, "packets", columns)
+    kpis.update(_messages(packets))
+    kpis.update(measure_requirements(packets, requirements))
     handovers = read_table(
         run_dir, "handovers", ["from_cell", "cause", "ping_pong", "interruption_ms"]
     )
@@ -90,9 +110,8 @@ def measure(
     return kpis
 
 
-def _messages(run_dir: Path) -> Mapping[str, float | None]:
+def _messages(packets: pd.DataFrame) -> Mapping[str, float | None]:
     """Packets end to end: from a sender to the server, or to an addressee by way of it."""
-    packets = read_table(run_dir, "packets", ["sent_ns", "ended_ns", "fate"])
     delivered = packets[packets["fate"] == "delivered"]
     ended = int((packets["fate"] != "in_flight").sum())
     latency_ms = (delivered["ended_ns"] - delivered["sent_ns"]) / 1e6
@@ -116,4 +135,4 @@ def _quantile(values: pd.Series, q: float) -> float | None:
 
 
 def _value(number: float) -> float | None:
-    return None if pd.isna(number) else round(float(number), 6)
+    return round(float(number), 6) if np.isfinite(number) else None

@@ -58,6 +58,8 @@ class Cause(IntEnum):
     T304_EXPIRY = 8  # the same, came back in the target after all, or never left (DAPS)
     MEASURED = 9  # read from a measured drive, which doesn't tell why
     RULE = 10  # a rule of one's own
+    A4 = 11  # back in a layer above, as from a satellite to the ground
+    FALLBACK = 12  # after radio link failure, in another layer
 
 
 HANDOVER_FAILURES = frozenset(
@@ -73,7 +75,13 @@ HANDOVER_FAILURES = frozenset(
 """Causes that a failed handover, or one that should have been, comes to."""
 
 RADIO_LINK_FAILURES = frozenset(
-    (Cause.REESTABLISHMENT, Cause.TOO_LATE, Cause.TOO_EARLY, Cause.WRONG_CELL)
+    (
+        Cause.REESTABLISHMENT,
+        Cause.TOO_LATE,
+        Cause.TOO_EARLY,
+        Cause.WRONG_CELL,
+        Cause.FALLBACK,
+    )
 )
 """Causes that follow a radio link failure, if there was a cell before."""
 
@@ -343,6 +351,21 @@ class LinkModel(ABC):
         cells = len(self.cell_names)
         unknown = np.full(cells, np.nan)
         return CellState(unknown, unknown, np.zeros(cells, dtype=np.int64))
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the downlink SINR to be expected at places under the present load [dB].
+
+        Args:
+            x_m: Positions (n,) [m].
+            y_m: Positions (n,) [m].
+            height_m: Heights of antennas above ground (n,) [m].
+
+        Returns:
+            That of the strongest cell on the air (n,), minus infinity where it is too weak to be
+            selected; NaN where a link has no model of that.
+        """
+        del y_m, height_m
+        return np.full(len(x_m), np.nan)
 
     @abstractmethod
     def _start(self, flights: InFlight) -> None:

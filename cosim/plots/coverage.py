@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import shapely
 import sumolib
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -20,22 +19,14 @@ from cosim.clock import to_ns
 from cosim.plots.recorded import Recorded
 from cosim.plots.style import COLOURS, HALO, WIDTH_IN, caption, new_figure, title
 from cosim.scenario import Scenario
+from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.net import net_bounds_m
 from network.arrays import Floats, Ints
 from network.phy import prb_count
-from network.radio.obstacles import Buildings
-from network.ran.cells import (
-    Bounds,
-    Timeline,
-    cell_names,
-    path_gains_of,
-    powers_dbm,
-    sites_of,
-    utilisation_of,
-)
+from network.ran.cells import Bounds, Timeline, utilisation_of
+from network.ran.layers import layers_of
 from network.ran.signals import Signals
-from network.ran.uplink import interference_mw
 from network.settings import SiteSettings
 
 NO_CELL = -1
@@ -75,7 +66,7 @@ class Ground(NamedTuple):
 
     bounds_m: Bounds
     roads: list[list[tuple[float, float]]]
-    buildings: list[shapely.Polygon]
+    buildings: list[Building]
 
 
 def read_ground(scenario: Scenario) -> Ground:
@@ -86,11 +77,12 @@ def read_ground(scenario: Scenario) -> Ground:
     """
     net, additional = net_and_additional(scenario.traffic)
     bounds = net_bounds_m(net)
-    return Ground(bounds, _roads(net), read_buildings(additional))
+    buildings = read_buildings(net, additional, scenario.traffic.buildings)
+    return Ground(bounds, _roads(net), buildings)
 
 
 def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
-    """Work out the coverage with the channel that the scenario's link has.
+    """Work out the coverage on the ground with the channel that the scenario's link has.
 
     Every cell is as loaded as its background is on average over the run.
 
@@ -102,14 +94,14 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
         ValueError: A network that can't be built over this area.
     """
     network = scenario.network
-    sites = sites_of(network, ground.bounds_m)
-    names = cell_names(sites)
-    power_dbm = powers_dbm(sites)
-    sight = Buildings(ground.buildings) if ground.buildings else None
-    channel = path_gains_of(network, sites, seed=scenario.seed, sight=sight)
+    sight = sight_past(ground.buildings)
+    layers = layers_of(network, ground.bounds_m, seed=scenario.seed, sight=sight)
+    masts = layers[0]
+    names, channel, power_dbm = masts.cell_names, masts.channel, masts.power_dbm
     prbs = prb_count(network.radio.bandwidth_mhz, network.radio.subcarrier_spacing_khz)
-    interference = interference_mw(channel, power_dbm, network, ground.bounds_m)
-    load = _mean(utilisation_of(network, names), to_ns(scenario.duration_s))
+    interference = masts.uplink_interference_mw
+    every_name = tuple(name for layer in layers for name in layer.cell_names)
+    load = _mean(utilisation_of(network, every_name), to_ns(scenario.duration_s))[: len(names)]
 
     x, y = _nodes(_frame(ground.bounds_m), len(names))
     all_x, all_y = (axis.ravel() for axis in np.meshgrid(x, y))
@@ -135,7 +127,7 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
     )
     served = rsrp >= network.handover.min_rsrp_dbm
     return Coverage(
-        sites,
+        masts.sites,
         names,
         x,
         y,
@@ -232,6 +224,7 @@ def draw_coverage(
         f"antennas at {_STATION_HEIGHT_M} m; each cell's background load as it is on average\n"
         f"triangles: sites, with the directions of their sectors; "
         f"grey ground: no cell to select (RSRP under {least_dbm:g} dBm)"
+        + (" but a satellite's" if run.scenario.network.satellites else "")
         + ("; dark: buildings" if ground.buildings else ""),
     )
     return figure
@@ -319,7 +312,7 @@ def _draw_ground(axes: Axes, ground: Ground) -> None:
         LineCollection(ground.roads, colors="black", linewidths=0.5, alpha=0.6), autolim=False
     )
     if ground.buildings:
-        outlines = [np.asarray(building.exterior.coords) for building in ground.buildings]
+        outlines = [np.asarray(building.outline.exterior.coords) for building in ground.buildings]
         axes.add_collection(PolyCollection(outlines, facecolors="0.3", linewidths=0), autolim=False)
 
 

@@ -117,6 +117,7 @@ class Driving:
             received=received,
             ldm=receiver.ldm,
             link=self._link.view(slot),
+            coverage=self._link,
         )
         choice = self._drivers[name].decide(situation)
         steering = steering_rad(

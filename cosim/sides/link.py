@@ -12,7 +12,7 @@ from cosim.clock import NS_PER_MS, to_s
 from cosim.federate import Deliveries
 from cosim.recording import Columns
 from cosim.sides.payloads import Batch, Payloads
-from network.arrays import Ints
+from network.arrays import Floats, Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
@@ -96,6 +96,8 @@ class LinkSide:
                     packet_id=int(received.packet_id[row]),
                     kind=MessageKind(received.kind[row]),
                     payload=self._payloads[int(received.reference[row])],
+                    # Timestamps in headers are of whole milliseconds.
+                    sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
                     received_ns=int(received.received_ns[row]),
                 )
             )
@@ -142,13 +144,19 @@ class LinkSide:
     def view(self, slot: int) -> LinkView:
         """What the modem of a road user knows of its link."""
         state = self._link.station_state()
-        cell = int(state.serving_cell[slot])
+        cell, neighbour = int(state.serving_cell[slot]), int(state.neighbour_cell[slot])
         return LinkView(
             serving_cell=self._link.cell_names[cell] if cell >= 0 else None,
             rsrp_dbm=float(state.rsrp_dbm[slot]),
             sinr_db=float(state.sinr_db[slot]),
             interrupted=bool(state.interrupted_until_ns[slot] > self._link.now_ns),
+            neighbour_cell=self._link.cell_names[neighbour] if neighbour >= 0 else None,
+            neighbour_rsrp_dbm=float(state.neighbour_rsrp_dbm[slot]),
         )
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
+        """The network's forecast for a vehicle at places, shape (n,) [dB]."""
+        return self._link.expected_sinr_db(x_m, y_m, np.full(len(x_m), _LEAST_ANTENNA_HEIGHT_M))
 
     def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Packets and handovers finished since the last call, and the stations' links now."""

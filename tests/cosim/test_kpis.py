@@ -32,6 +32,7 @@ def run_dir(tmp_path: Path) -> Path:
         "decisions",
         rows(
             "decisions", 4,
+            time_s=np.array([0.1, 0.2, 0.3, 0.3]),
             vehicle=["ego", "ego", "ego", "other"],
             ttc_s=np.array([np.inf, 2.5, 4.0, 0.1]),
             acceleration_mps2=np.array([1.0, -4.5, -2.0, -9.0]),
@@ -69,7 +70,7 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def test_kpis_by_hand(run_dir: Path) -> None:
-    kpis = measure(run_dir, ["ego", "ghost"], ticks=7, real_time_factor=12.34567)
+    kpis = measure(run_dir, ["ego", "ghost"], requirements={}, ticks=7, real_time_factor=12.34567)
     assert kpis["ego.collisions"] == 1
     assert kpis["ego.min_ttc_s"] == 2.5
     assert kpis["ego.max_deceleration_mps2"] == 4.5
@@ -92,7 +93,7 @@ def test_kpis_by_hand(run_dir: Path) -> None:
 
 def test_a_run_of_nothing_has_no_values_but_all_names(tmp_path: Path) -> None:
     Recording(tmp_path).close()
-    kpis = measure(tmp_path, ["ego"], ticks=0, real_time_factor=1.0)
+    kpis = measure(tmp_path, ["ego"], requirements={}, ticks=0, real_time_factor=1.0)
     assert list(kpis) == kpi_names(["ego"])
     assert kpis["v2x.delivery_ratio"] is None
     assert kpis["ego.collisions"] == 0

@@ -113,7 +113,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
         [
             "network.model=ideal",
             "network.grid.inter_site_distance_m=700",
-            "vehicles.driven.0.drives=[{acc: {time_gap_s: 2}}]",
+            "vehicles.driven.0.drives.0.acc.time_gap_s=2",
             "events=[{at_s: 3, brake: {vehicle: lead, deceleration_mps2: 5}}]",
             "twins=null",
         ],
@@ -133,7 +133,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
         ("duration_s=soon", "--set: `duration_s`"),
         ("duration_s", "expected key.path=value"),
         ("vehicles.driven.7.id=x", "nothing at vehicles.driven.7.id"),
-        ("name.first=x", "nothing at name.first"),
+        ("name.first=x", "`name`: input should be a valid string"),
         ("seed=[", "not YAML"),
     ],
 )

@@ -18,10 +18,14 @@ MessageT_co = TypeVar("MessageT_co", bound=Message, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[MessageT_co]):
-    """A message that has reached the vehicle, in which packet, and when."""
+    """A message that has reached the vehicle, in which packet, and when.
+
+    `sent_ns` is the timestamp of the GeoNetworking header: a repetition has its own.
+    """
 
     packet_id: int
     message: MessageT_co
+    sent_ns: int
     received_ns: int
 
     def age_ns(self, now_ns: int) -> int:

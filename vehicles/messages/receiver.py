@@ -18,6 +18,7 @@ class Arrival(NamedTuple):
     packet_id: int
     kind: MessageKind
     payload: Any
+    sent_ns: int
     received_ns: int
 
 
@@ -55,7 +56,7 @@ class Receiver:
             except MalformedMessage as error:
                 self._discard(arrival, -1, "malformed", str(error))
                 continue
-            received = Received(arrival.packet_id, message, arrival.received_ns)
+            received = Received(arrival.packet_id, message, arrival.sent_ns, arrival.received_ns)
             self.ldm.add(received)
             read.append(received)
         self.ldm.forget(now_ns)

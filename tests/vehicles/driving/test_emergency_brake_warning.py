@@ -33,13 +33,13 @@ def warning(x_m: float, speed_mps: float, **changes: Any) -> Received[Denm]:
         validity_s=2,
     )
     denm = replace(denm, **changes)
-    return Received(7, denm, denm.generation_time_ns + 20 * MS)
+    return Received(7, denm, denm.generation_time_ns, denm.generation_time_ns + 20 * MS)
 
 
 def awareness(acceleration_mps2: float, length_m: float) -> Received[Cam]:
     cam = Cam(4, StationType.PASSENGER_CAR, 0, 0.0, 0.0, 0.0, 20.0, acceleration_mps2, 0.0,
               length_m, 1.8)  # fmt: skip
-    return Received(8, cam, 20 * MS)
+    return Received(8, cam, 0, 20 * MS)
 
 
 def needed(received: Received[Denm], cam: Received[Cam] | None = None) -> float:

@@ -33,7 +33,7 @@ DENM = Denm(
 
 
 def heard(denm: Denm) -> Received[Denm]:
-    return Received(1, denm, denm.generation_time_ns + 20 * MS)
+    return Received(1, denm, denm.generation_time_ns, denm.generation_time_ns + 20 * MS)
 
 
 def test_what_comes_out_is_what_went_in() -> None:
