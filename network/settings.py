@@ -85,6 +85,14 @@ class RadioSettings(Settings):
         description="Gain of a station's antenna, the same all around [dBi].",
     )
 
+    downlink_layers: int = Field(
+        1,
+        ge=1,
+        le=4,
+        description="Spatial layers down: each carries a block of its own on a share of the power, "
+        "as if none disturbed the others.",
+    )
+    uplink_layers: int = Field(1, ge=1, le=4, description="The same, up.")
     in_car_share: float = Field(
         0.0,
         ge=0.0,
