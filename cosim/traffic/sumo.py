@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from traci.constants import (
@@ -22,9 +22,11 @@ from traci.constants import (
 from cosim.clock import to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.traffic.files import last_error, sumo_arguments, sumo_binary
+from cosim.traffic.lights import Intersection, TrafficLights
 from cosim.traffic.road import RoadReader
 from cosim.traffic.settings import TrafficSettings
 from vehicles.driving.base import RoadAhead
+from vehicles.messages.spatem import Movement
 from vehicles.settings import DrivenSettings
 from vehicles.state import Kind, RoadUsers
 
@@ -111,6 +113,7 @@ class SumoTraffic:
         self._api: Any = None
         self._process: subprocess.Popen[bytes] | None = None
         self._road: RoadReader | None = None
+        self._lights: TrafficLights | None = None
         self._roads: dict[str, RoadAhead | None] = {}
         self.taken_over: list[Entered] = []
         self.departed: list[tuple[str, int]] = []
@@ -149,6 +152,19 @@ class SumoTraffic:
         """
         return self._roads.get(user_id)
 
+    def intersections(self) -> list[Intersection]:
+        """The intersections with traffic lights."""
+        return self._traffic_lights().intersections
+
+    def movements(self, light: str, now_ns: int) -> tuple[Movement, ...]:
+        """What the signal groups of traffic lights show at the last step, and then [ns]."""
+        try:
+            return self._traffic_lights().movements(light, now_ns)
+        except Exception as error:
+            if not _is_sumo_error(error):
+                raise
+            self._lost(error)
+
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
         self._api.vehicle.remove(user_id, REMOVE_ARRIVED)
@@ -177,7 +193,12 @@ class SumoTraffic:
                 self._process.kill()
                 self._process.wait()
 
-    def _lost(self, error: Exception) -> None:
+    def _traffic_lights(self) -> TrafficLights:
+        if self._lights is None:
+            self._lights = TrafficLights(self._api)
+        return self._lights
+
+    def _lost(self, error: Exception) -> NoReturn:
         reason = last_error(self._run_dir) or str(error).strip() or type(error).__name__
         if self._process is not None:
             # Give the process a moment to be gone, so that its exit status can be told.
