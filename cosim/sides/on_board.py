@@ -9,8 +9,9 @@ from cosim.sides.link import LinkSide
 from network.packet import AREA, SERVER
 from vehicles.messages import brake_warning, cam
 from vehicles.messages.kinds import MessageKind
-from vehicles.settings import TwinsSettings, V2xSettings
+from vehicles.settings import V2xSettings
 from vehicles.state import RoadUsers
+from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Telemetry, encode
 
 

@@ -11,7 +11,7 @@ from cosim.clock import NS_PER_MS, to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
-from vehicles.settings import TwinsSettings
+from vehicles.twins.settings import TwinsSettings
 from vehicles.state import RoadUsers
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable, EmbeddedBroker
 from vehicles.twins.service import ServiceAborted, TwinService
