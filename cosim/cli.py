@@ -16,8 +16,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from cosim.batch.command import batch, results
 from cosim.clock import to_s
-from cosim.federate import BadInput, RunError
+from cosim.federate import INTERRUPTED, BadInput, RunError
 
 app = typer.Typer(
     add_completion=False,
@@ -28,7 +29,8 @@ app = typer.Typer(
 _out = Console(soft_wrap=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-_INTERRUPTED = 130
+app.command()(batch)
+app.command()(results)
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _err.print("cosim: interrupted; what was recorded is kept")
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 @app.command()
@@ -73,10 +75,7 @@ def run(
         _out.print(f"digest      {outcome.digest}", markup=False, highlight=False, soft_wrap=True)
     for verdict in outcome.verdicts:
         if not verdict.passed:
-            value = "nothing" if verdict.value is None else f"{verdict.value:g}"
-            _err.print(
-                f"cosim: expected {verdict.kpi} {verdict.expected}, got {value}", markup=False
-            )
+            _err.print(f"cosim: {verdict}", markup=False)
     if not outcome.passed:
         raise typer.Exit(1)
 

@@ -45,6 +45,10 @@ class Federate(Protocol):
         """Release everything; safe to call twice."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
 class RunError(Exception):
     """A run can't go on; the message is one line for the person who started it."""
 

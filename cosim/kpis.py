@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.recording import read_table
+from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
 _NAMES_OF_VEHICLE = ("collisions", "min_ttc_s", "max_deceleration_mps2")
@@ -48,11 +49,18 @@ def kpi_names(driven: list[str]) -> list[str]:
 
 def describe(kpi: str) -> str:
     """What a KPI is, in a few words."""
+    if kpi in REQUIREMENTS:
+        return describe_requirement(kpi)
     return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
 
 
 def measure(
-    run_dir: Path, driven: list[str], *, ticks: int, real_time_factor: float
+    run_dir: Path,
+    driven: list[str],
+    *,
+    requirements: Mapping[str, list[str]],
+    ticks: int,
+    real_time_factor: float,
 ) -> dict[str, float | None]:
     """KPIs of a run; None where it has no such thing to measure."""
     kpis: dict[str, float | None] = {}
@@ -67,7 +75,10 @@ def measure(
         kpis[f"{vehicle}.max_deceleration_mps2"] = _value(
             np.maximum(-own["acceleration_mps2"], 0.0).max()
         )
-    kpis.update(_messages(run_dir))
+    columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
+    packets = read_table(run_dir, "packets", columns)
+    kpis.update(_messages(packets))
+    kpis.update(measure_requirements(packets, requirements))
     handovers = read_table(
         run_dir, "handovers", ["from_cell", "cause", "ping_pong", "interruption_ms"]
     )
@@ -90,9 +101,8 @@ def measure(
     return kpis
 
 
-def _messages(run_dir: Path) -> Mapping[str, float | None]:
+def _messages(packets: pd.DataFrame) -> Mapping[str, float | None]:
     """Packets end to end: from a sender to the server, or to an addressee by way of it."""
-    packets = read_table(run_dir, "packets", ["sent_ns", "ended_ns", "fate"])
     delivered = packets[packets["fate"] == "delivered"]
     ended = int((packets["fate"] != "in_flight").sum())
     latency_ms = (delivered["ended_ns"] - delivered["sent_ns"]) / 1e6

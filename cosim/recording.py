@@ -23,6 +23,8 @@ Columns: TypeAlias = Mapping[str, Any]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _FLUSH_ROWS = 20_000
+MANIFEST = "manifest.json"
+KPIS = "kpis.json"
 
 # Columns of every table. Stages of a packet's latency add up to `ended_ns - sent_ns`.
 SCHEMAS: dict[str, pa.Schema] = {
@@ -109,10 +111,19 @@ SCHEMAS: dict[str, pa.Schema] = {
             "id": _NAME,
             "x_m": pa.float64(),
             "y_m": pa.float64(),
+            "heading_rad": pa.float64(),
             "speed_mps": pa.float64(),
+            "position_sigma_m": pa.float64(),
             "age_ms": pa.float64(),
+            "staleness": _NAME,
             "sequence": pa.int64(),
+            "lost": pa.int64(),
+            "rejected": pa.int64(),
+            "ahead_x_m": pa.float64(),
+            "ahead_y_m": pa.float64(),
+            "ahead_sigma_m": pa.float64(),
             "position_error_m": pa.float64(),
+            "nees": pa.float64(),
         }
     ),
     "events": pa.schema(
@@ -258,23 +269,23 @@ def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> p
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
     """Write `manifest.json` in one go, so that nobody reads half of it."""
-    _write_json(run_dir / "manifest.json", manifest)
+    _write_json(run_dir / MANIFEST, manifest)
 
 
 def write_kpis(run_dir: Path, kpis: Mapping[str, float | None]) -> None:
     """Write `kpis.json`: one flat object, null where a run has no value."""
-    _write_json(run_dir / "kpis.json", kpis)
+    _write_json(run_dir / KPIS, kpis)
 
 
 def read_manifest(run_dir: Path) -> dict[str, Any]:
     """Read a run's manifest."""
-    manifest: dict[str, Any] = json.loads((run_dir / "manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads((run_dir / MANIFEST).read_text())
     return manifest
 
 
 def read_kpis(run_dir: Path) -> dict[str, float | None]:
     """Read a run's KPIs."""
-    kpis: dict[str, float | None] = json.loads((run_dir / "kpis.json").read_text())
+    kpis: dict[str, float | None] = json.loads((run_dir / KPIS).read_text())
     return kpis
 
 

@@ -19,7 +19,7 @@ from cosim.clock import to_ns, to_s
 from cosim.coordinator import Coordinator
 from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
-from cosim.federate import BadInput, Federate, RunError, SideDied
+from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
 from cosim.recording import Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario
@@ -27,14 +27,16 @@ from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
+from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.net import net_bounds_m, net_location
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
-from network.radio.obstacles import Buildings
 from vehicles.state import RoadUsers
+from vehicles.twins.georeference import Georeference
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
@@ -68,8 +70,7 @@ def run(
         SideDied, CausalityError: the run broke off; the folder has what was recorded, and says so.
         KeyboardInterrupt: Ctrl-C; the same.
     """
-    driven = [vehicle.id for vehicle in scenario.vehicles.driven]
-    check_names(scenario.expect, kpi_names(driven))
+    check_names(scenario.expect, kpi_names(scenario.driven_ids))
     _make_empty(run_dir)
     manifest = _Manifest(run_dir, scenario)
     recording = Recording(run_dir)
@@ -77,7 +78,7 @@ def run(
     def leave(error: SideDied) -> None:
         # The side hangs in a library: only leaving the process helps. Keep what there is.
         recording.close()
-        manifest.end(complete=False, ended_by=str(error))
+        manifest.end(complete=False, ended_by=str(error), exit_code=error.exit_code)
         print(f"cosim: {error}", file=sys.stderr, flush=True)  # noqa: T201
         os._exit(error.exit_code)
 
@@ -95,28 +96,33 @@ def run(
         coordinator.run(to_ns(scenario.duration_s))
     except BaseException as error:
         recording.close()
-        told = str(error) if isinstance(error, RunError) else "interrupted"
+        told, exit_code = "interrupted", INTERRUPTED
+        if isinstance(error, RunError):
+            told, exit_code = str(error), error.exit_code
         if isinstance(error, SideDied) and error.__cause__ is not None:
             (run_dir / "error.txt").write_text("".join(traceback.format_exception(error)))
         reached_s = to_s(coordinator.now_ns) if coordinator else 0.0
-        manifest.end(complete=False, ended_by=told, reached_s=reached_s)
+        manifest.end(complete=False, ended_by=told, exit_code=exit_code, reached_s=reached_s)
         raise
     wall_s = time.monotonic() - began_s
     kpis = measure(
         run_dir,
-        driven,
+        scenario.driven_ids,
+        requirements=scenario.requirements,
         ticks=coordinator.ticks,
         real_time_factor=scenario.duration_s / wall_s,
     )
     write_kpis(run_dir, kpis)
     digest = recording.digest()
+    verdicts = judge(scenario.expectations, kpis)
     manifest.end(
         complete=True,
         digest=digest,
+        verdicts=[verdict._asdict() for verdict in verdicts],
         reached_s=scenario.duration_s,
         wall_s={name: round(spent, 3) for name, spent in coordinator.wall_s.items()},
     )
-    return Outcome(run_dir, digest, kpis, judge(scenario.expect, kpis))
+    return Outcome(run_dir, digest, kpis, verdicts)
 
 
 def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Federate]:
@@ -125,8 +131,8 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
-    footprints = read_buildings(additional)
-    buildings = shapely.STRtree(footprints) if footprints else None
+    buildings = read_buildings(net, additional, scenario.traffic.buildings)
+    outlines = [building.outline for building in buildings]
     traffic = SumoTraffic(
         scenario.traffic,
         users,
@@ -142,7 +148,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         step_ns=to_ns(settings.step_s),
     )
     link = LinkSide(
-        _link_model(scenario, net, footprints),
+        _link_model(scenario, net, buildings),
         users,
         penetration=scenario.v2x.penetration,
         seed=scenario.seed,
@@ -155,13 +161,16 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         vehicles,
         link,
         users,
-        buildings=buildings,
+        buildings=shapely.STRtree(outlines) if outlines else None,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(users, link, scenario.v2x, scenario.twins, seed=scenario.seed)
+    on_board = OnBoardUnits(users, link, scenario.v2x, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     sources: list[Source] = [link, driving, events]
     if scenario.twins is not None:
+        telemetry = TelemetryUnits(
+            users, link, scenario.twins, _georeference(net), seed=scenario.seed
+        )
         twins = Twins(
             scenario.twins,
             link,
@@ -169,19 +178,29 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides.append(twins)
+        sides += [telemetry, twins]
         sources.append(twins)
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
 
 
-def _link_model(scenario: Scenario, net: Path, buildings: list[shapely.Polygon]) -> LinkModel:
+def _georeference(net: Path) -> Georeference | None:
+    location = net_location(net)
+    if location.projection is None:
+        return None
+    try:
+        return Georeference(location.projection, location.offset_m)
+    except ValueError as error:
+        raise BadInput(f"{net}: {error}") from error
+
+
+def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> LinkModel:
     try:
         return open_link(
             scenario.network,
             seed=scenario.seed,
             bounds_m=net_bounds_m(net),
-            buildings=Buildings(buildings) if buildings else None,
+            buildings=sight_past(buildings),
         )
     except ValueError as error:
         raise BadInput(f"network: {error}") from error

@@ -13,15 +13,18 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
+from cosim.batch.sweep import Sweep
 from cosim.events import EventSettings
 from cosim.expectations import Bounds
 from cosim.federate import BadInput
+from cosim.requirements import check_requirement, expected
 from cosim.traffic.files import read_configuration
 from cosim.traffic.settings import TrafficSettings
 from network.settings import NetworkSettings, Settings
 from vehicles.messages.kinds import MessageKind
 from vehicles.settings import DrivingSettings, V2xSettings, VehiclesSettings
 from vehicles.twins.settings import TwinsSettings
+from vehicles.weather import WeatherSettings
 
 _FALLBACK_DURATION_S = 3600.0
 
@@ -36,11 +39,15 @@ class LinkSettings(NetworkSettings):
     @field_validator("qos")
     @classmethod
     def _kinds_exist(cls, qos: dict[str, int]) -> dict[str, int]:
-        kinds = [kind.name.lower() for kind in MessageKind]
-        for name in qos:
-            if name not in kinds:
-                raise ValueError(f"no kind of message is called {name!r}; expected {_list(kinds)}")
+        _check_kinds(qos)
         return qos
+
+
+def _check_kinds(names: Iterable[str]) -> None:
+    kinds = [kind.name.lower() for kind in MessageKind]
+    for name in names:
+        if name not in kinds:
+            raise ValueError(f"no kind of message is called {name!r}; expected {_list(kinds)}")
 
 
 class Scenario(Settings):
@@ -52,6 +59,7 @@ class Scenario(Settings):
     seed: int = Field(1, ge=0, lt=2**63, description="Every random draw follows from it.")
     traffic: TrafficSettings
     vehicles: VehiclesSettings = VehiclesSettings()
+    weather: WeatherSettings = WeatherSettings()
     driving: DrivingSettings = DrivingSettings()
     v2x: V2xSettings = V2xSettings()
     network: LinkSettings = LinkSettings()
@@ -59,6 +67,12 @@ class Scenario(Settings):
     events: list[EventSettings] = []
     expect: dict[str, Bounds] = Field(
         {}, description="KPI name: what it must be for the run to pass."
+    )
+    requirements: dict[str, list[str]] = Field(
+        {}, description="Published requirement: the kinds of messages it is asked of."
+    )
+    sweep: Sweep | None = Field(
+        None, description="Key path: values that `cosim batch` runs it with, in all combinations."
     )
     pace: float | None = Field(
         None,
@@ -68,6 +82,24 @@ class Scenario(Settings):
     watchdog_s: float = Field(
         30.0, gt=0, description="Wall-clock time after which a side that doesn't answer is dead."
     )
+
+    @field_validator("requirements")
+    @classmethod
+    def _requirements_exist(cls, requirements: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, kinds in requirements.items():
+            check_requirement(name)
+            _check_kinds(kinds)
+        return requirements
+
+    @property
+    def driven_ids(self) -> list[str]:
+        """Ids of the driven vehicles, under which their KPIs stand."""
+        return [driven.id for driven in self.vehicles.driven]
+
+    @property
+    def expectations(self) -> dict[str, Bounds]:
+        """What is expected of each KPI, requirements included."""
+        return {**self.expect, **{name: expected(name) for name in self.requirements}}
 
     @model_validator(mode="after")
     def _events_in_time(self) -> Scenario:
@@ -79,12 +111,13 @@ class Scenario(Settings):
         return self
 
 
-def load_scenario(path: Path, overrides: Iterable[str] = ()) -> Scenario:
+def load_scenario(path: Path, overrides: Iterable[str] = (), *, told_as: str = "--set") -> Scenario:
     """Read a scenario file, or lay the defaults around a .sumocfg.
 
     Args:
         path: a scenario (.yaml) or a SUMO configuration (.sumocfg).
         overrides: `key.path=value` with the value in YAML, applied before checking.
+        told_as: what errors in the overrides call them.
 
     Raises:
         BadInput: one line with file, line, key and what was expected.
@@ -92,11 +125,11 @@ def load_scenario(path: Path, overrides: Iterable[str] = ()) -> Scenario:
     if not path.is_file():
         raise BadInput(f"{path}: no such file; `cosim list` shows the scenarios that come with it")
     document = _around_sumocfg(path) if path.suffix == ".sumocfg" else _read_yaml(path)
-    overridden = [_override(document, override) for override in overrides]
+    overridden = [_override(document, override, told_as) for override in overrides]
     try:
         scenario = Scenario.model_validate(_plain(document))
     except ValidationError as error:
-        raise BadInput(_explain(error, document, path, overridden)) from error
+        raise BadInput(_explain(error, document, path, overridden, told_as)) from error
     return _with_paths_from(scenario, path)
 
 
@@ -125,30 +158,30 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
-def _override(document: dict[str, Any], override: str) -> tuple[str | int, ...]:
+def _override(document: dict[str, Any], override: str, told_as: str) -> tuple[str | int, ...]:
     """Put `key.path=value` into the document; return the path."""
     keys, separator, text = override.partition("=")
     if not separator or not keys:
-        raise BadInput(f"--set {override}: expected key.path=value")
+        raise BadInput(f"{told_as} {override}: expected key.path=value")
     parts: list[str | int] = [int(part) if part.isdigit() else part for part in keys.split(".")]
     try:
         value = YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
-        raise BadInput(f"--set {override}: the value is not YAML: {error.problem}") from error
+        raise BadInput(f"{told_as} {override}: the value is not YAML: {error.problem}") from error
     node: Any = document
     part: Any
     try:
         for part, following in pairwise(parts):
-            if isinstance(node, list) or part in node:
-                node = node[part]
-            else:
-                node = node.setdefault(part, [] if isinstance(following, int) else {})
+            if not isinstance(node, list) and not isinstance(node.get(part), Mapping | list):
+                # What stands there as a single value gives way to one with parts.
+                node[part] = [] if isinstance(following, int) else {}
+            node = node[part]
         if isinstance(node, list) and parts[-1] == len(node):
             node.append(value)
         else:
             node[parts[-1]] = value
     except (KeyError, IndexError, TypeError) as error:
-        raise BadInput(f"--set {override}: there is nothing at {keys} to set") from error
+        raise BadInput(f"{told_as} {override}: there is nothing at {keys} to set") from error
     return tuple(parts)
 
 
@@ -162,7 +195,11 @@ def _plain(node: Any) -> Any:
 
 
 def _explain(
-    error: ValidationError, document: Any, path: Path, overridden: list[tuple[str | int, ...]]
+    error: ValidationError,
+    document: Any,
+    path: Path,
+    overridden: list[tuple[str | int, ...]],
+    told_as: str,
 ) -> str:
     """The first thing that is wrong, in one line; a misspelt key before what it leaves missing."""
     errors = error.errors(include_url=False)
@@ -182,7 +219,7 @@ def _explain(
         shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
         what = f"`{key}`: {message[0].lower()}{message[1:]}{shown}"
     if any(loc[: len(parts)] == parts or parts[: len(loc)] == loc for parts in overridden):
-        return f"--set: {what}"
+        return f"{told_as}: {what}"
     line = _line_of(document, loc)
     return f"{path}:{line}: {what}" if line else f"{path}: {what}"
 
@@ -246,6 +283,7 @@ def _with_paths_from(scenario: Scenario, path: Path) -> Scenario:
             "net": found(traffic.net, "traffic.net") if traffic.net else None,
             "routes": [found(route, "traffic.routes") for route in traffic.routes],
             "additional": [found(file, "traffic.additional") for file in traffic.additional],
+            "buildings": [found(file, "traffic.buildings") for file in traffic.buildings],
         }
     )
     if network.trace is not None:

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from network.settings import Settings
+from vehicles.driving.acc import AccSettings
+from vehicles.driving.registry import Drive
 from vehicles.dynamics import vehicle_parameters
 from vehicles.sensing import SensorSettings
-
-DrivingFunctionName = Literal["acc", "emergency_brake_warning"]
 
 
 class FromTraffic(Settings):
@@ -42,15 +42,14 @@ class DrivenSettings(Settings):
     """One driven vehicle. Without `from_traffic` or `add`, the one of this id in SUMO's demand."""
 
     id: str = Field("ego", min_length=1, pattern=r"^[^\s./#+]+$")
-    drives: list[DrivingFunctionName] = Field(["acc"], min_length=1)
+    drives: list[Drive] = Field(
+        [Drive(acc=AccSettings())],
+        description="Driving functions in layers, from the bottom up; `aeb` is always there.",
+    )
     from_traffic: FromTraffic | None = None
     add: AddedVehicle | None = None
     model: str = Field("bmw_320i", description="Parameter set of the embedded vehicle model.")
     sensor: SensorSettings = SensorSettings()
-    desired_speed_mps: float | None = Field(
-        None, gt=0, description="Cruising speed; the speed limit if not given."
-    )
-    time_gap_s: float = Field(1.5, gt=0, le=5, description="Following time gap of `acc`.")
 
     @field_validator("model")
     @classmethod

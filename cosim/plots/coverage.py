@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import shapely
 import sumolib
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -20,11 +19,11 @@ from cosim.clock import to_ns
 from cosim.plots.recorded import Recorded
 from cosim.plots.style import COLOURS, HALO, WIDTH_IN, caption, new_figure, title
 from cosim.scenario import Scenario
+from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, read_buildings
+from cosim.traffic.net import net_bounds_m
 from network.arrays import Floats, Ints
 from network.phy import prb_count
-from network.radio.obstacles import Buildings
 from network.ran.cells import (
     Bounds,
     Timeline,
@@ -75,7 +74,7 @@ class Ground(NamedTuple):
 
     bounds_m: Bounds
     roads: list[list[tuple[float, float]]]
-    buildings: list[shapely.Polygon]
+    buildings: list[Building]
 
 
 def read_ground(scenario: Scenario) -> Ground:
@@ -86,7 +85,8 @@ def read_ground(scenario: Scenario) -> Ground:
     """
     net, additional = net_and_additional(scenario.traffic)
     bounds = net_bounds_m(net)
-    return Ground(bounds, _roads(net), read_buildings(additional))
+    buildings = read_buildings(net, additional, scenario.traffic.buildings)
+    return Ground(bounds, _roads(net), buildings)
 
 
 def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
@@ -105,8 +105,7 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
     sites = sites_of(network, ground.bounds_m)
     names = cell_names(sites)
     power_dbm = powers_dbm(sites)
-    sight = Buildings(ground.buildings) if ground.buildings else None
-    channel = path_gains_of(network, sites, seed=scenario.seed, sight=sight)
+    channel = path_gains_of(network, sites, seed=scenario.seed, sight=sight_past(ground.buildings))
     prbs = prb_count(network.radio.bandwidth_mhz, network.radio.subcarrier_spacing_khz)
     interference = interference_mw(channel, power_dbm, network, ground.bounds_m)
     load = _mean(utilisation_of(network, names), to_ns(scenario.duration_s))
@@ -319,7 +318,7 @@ def _draw_ground(axes: Axes, ground: Ground) -> None:
         LineCollection(ground.roads, colors="black", linewidths=0.5, alpha=0.6), autolim=False
     )
     if ground.buildings:
-        outlines = [np.asarray(building.exterior.coords) for building in ground.buildings]
+        outlines = [np.asarray(building.outline.exterior.coords) for building in ground.buildings]
         axes.add_collection(PolyCollection(outlines, facecolors="0.3", linewidths=0), autolim=False)
 
 

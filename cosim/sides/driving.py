@@ -53,7 +53,9 @@ class Driving:
     ) -> None:
         self.step_ns = step_ns
         self._settings = {driven.id: driven for driven in settings}
-        self._drivers = {driven.id: Driver(driven) for driven in settings}
+        self._drivers = {
+            driven.id: Driver([drive.make() for drive in driven.drives]) for driven in settings
+        }
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link

@@ -11,7 +11,7 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.federate import Deliveries
 from cosim.recording import Columns
-from network.arrays import Ints
+from network.arrays import Floats, Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
@@ -65,7 +65,7 @@ class LinkSide:
         self._payloads: dict[int, Any] = {}
         self._next_reference = 0
         self._received: defaultdict[int, list[Received]] = defaultdict(list)
-        self._telemetry: list[Any] = []
+        self._telemetry: list[tuple[Any, int]] = []
         self._rows: list[tuple[str, Columns]] = []
 
     def start(self) -> None:
@@ -85,7 +85,8 @@ class LinkSide:
         for row in np.flatnonzero(received.kind != MessageKind.CAM):
             reference = int(received.reference[row])
             if received.kind[row] == MessageKind.TELEMETRY:
-                self._telemetry.append(self._payloads.pop(reference))
+                received_ns = int(received.received_ns[row])
+                self._telemetry.append((self._payloads.pop(reference), received_ns))
                 continue
             if received.receiver[row] == SERVER:
                 continue
@@ -135,8 +136,8 @@ class LinkSide:
         """What has reached a driven vehicle since the last call, ordered by arrival."""
         return self._received.pop(slot, [])
 
-    def take_telemetry(self) -> list[Any]:
-        """Telemetry that has reached the server since the last call, ordered by arrival."""
+    def take_telemetry(self) -> list[tuple[Any, int]]:
+        """Telemetry that has reached the server since the last call, and when [ns], in order."""
         telemetry, self._telemetry = self._telemetry, []
         return telemetry
 
@@ -150,6 +151,11 @@ class LinkSide:
             sinr_db=float(state.sinr_db[slot]),
             interrupted=bool(state.interrupted_until_ns[slot] > self._link.now_ns),
         )
+
+    def levels(self, slots: Ints) -> tuple[Floats, Floats]:
+        """RSRP [dBm] and SINR [dB] that road users' modems last measured, NaN without a cell."""
+        state = self._link.station_state()
+        return state.rsrp_dbm[slots], state.sinr_db[slots]
 
     def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Packets and handovers finished since the last call, and the stations' links now."""

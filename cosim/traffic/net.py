@@ -1,54 +1,61 @@
-"""What the bridge reads from SUMO's net and polygons itself: extent and buildings."""
+"""What the bridge reads from SUMO's net and additional files itself."""
 
 from __future__ import annotations
 
 import gzip
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
-
-import shapely
+from typing import IO, NamedTuple
 
 from cosim.federate import BadInput
 
 
-def net_bounds_m(net: Path) -> tuple[float, float, float, float]:
-    """Extent of a net as (x min, y min, x max, y max) [m]; BadInput if it isn't a SUMO net."""
+class Location(NamedTuple):
+    """Where a net lies: its extent, and how its plane follows from places on Earth."""
+
+    bounds_m: tuple[float, float, float, float]
+    """x min, y min, x max, y max in the net's plane [m]."""
+    projection: str | None
+    """PROJ's name for the projection; None for a net without a georeference."""
+    offset_m: tuple[float, float]
+    """What is added to projected coordinates [m]."""
+
+
+def net_location(net: Path) -> Location:
+    """Read where a net lies; BadInput if it isn't a SUMO net."""
     try:
         with _open(net) as stream:
             for _event, element in ET.iterparse(stream, events=("start",)):
                 if element.tag == "location":
-                    x_min, y_min, x_max, y_max = map(
-                        float, element.attrib["convBoundary"].split(",")
+                    x_min, y_min, x_max, y_max = _numbers(element.attrib["convBoundary"])
+                    x_m, y_m = _numbers(element.attrib.get("netOffset", "0,0"))
+                    projection = element.attrib.get("projParameter", "!")
+                    return Location(
+                        (x_min, y_min, x_max, y_max),
+                        None if projection == "!" else projection,
+                        (x_m, y_m),
                     )
-                    return x_min, y_min, x_max, y_max
     except (ET.ParseError, OSError, KeyError, ValueError) as error:
         raise BadInput(f"{net}: can't be read as a SUMO net: {error}") from error
     raise BadInput(f"{net}: not a SUMO net: it has no <location>")
 
 
-def read_buildings(files: Iterable[Path]) -> list[shapely.Polygon]:
-    """Footprints of the polygons of a type `building...` in SUMO additional files [m]."""
-    buildings = []
-    for file in files:
-        try:
-            with _open(file) as stream:
-                polygons = [
-                    element for _event, element in ET.iterparse(stream) if element.tag == "poly"
-                ]
-        except (ET.ParseError, OSError) as error:
-            raise BadInput(f"{file}: can't be read: {error}") from error
-        for element in polygons:
-            if not element.get("type", "").startswith("building"):
-                continue
-            points = [
-                tuple(map(float, point.split(",")[:2]))
-                for point in element.get("shape", "").split()
-            ]
-            if len(points) >= 3:
-                buildings.append(shapely.Polygon(points))
-    return [building for building in buildings if building.is_valid and not building.is_empty]
+def net_bounds_m(net: Path) -> tuple[float, float, float, float]:
+    """Extent of a net as (x min, y min, x max, y max) [m]; BadInput if it isn't a SUMO net."""
+    return net_location(net).bounds_m
+
+
+def read_elements(file: Path, tag: str) -> list[ET.Element]:
+    """The elements of one name in a SUMO file; BadInput if it can't be read."""
+    try:
+        with _open(file) as stream:
+            return [element for _event, element in ET.iterparse(stream) if element.tag == tag]
+    except (ET.ParseError, OSError) as error:
+        raise BadInput(f"{file}: can't be read: {error}") from error
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -17,6 +17,11 @@ class TrafficSettings(Settings):
     net: Path | None = Field(None, description="A SUMO net (.net.xml), instead of a sumocfg.")
     routes: list[Path] = Field([], description="Route files (.rou.xml) for the net.")
     additional: list[Path] = Field([], description="Additional files: types, stops, polygons.")
+    buildings: list[Path] = Field(
+        [],
+        description="Footprints of buildings besides SUMO's polygons, as GeoJSON: WGS84 on a net "
+        "with a georeference, else metres.",
+    )
     step_s: float | None = Field(
         None,
         gt=0,

@@ -69,7 +69,7 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def test_kpis_by_hand(run_dir: Path) -> None:
-    kpis = measure(run_dir, ["ego", "ghost"], ticks=7, real_time_factor=12.34567)
+    kpis = measure(run_dir, ["ego", "ghost"], requirements={}, ticks=7, real_time_factor=12.34567)
     assert kpis["ego.collisions"] == 1
     assert kpis["ego.min_ttc_s"] == 2.5
     assert kpis["ego.max_deceleration_mps2"] == 4.5
@@ -92,7 +92,7 @@ def test_kpis_by_hand(run_dir: Path) -> None:
 
 def test_a_run_of_nothing_has_no_values_but_all_names(tmp_path: Path) -> None:
     Recording(tmp_path).close()
-    kpis = measure(tmp_path, ["ego"], ticks=0, real_time_factor=1.0)
+    kpis = measure(tmp_path, ["ego"], requirements={}, ticks=0, real_time_factor=1.0)
     assert list(kpis) == kpi_names(["ego"])
     assert kpis["v2x.delivery_ratio"] is None
     assert kpis["ego.collisions"] == 0

@@ -29,13 +29,13 @@ from cosim.plots.stages import PAINTS, draw_stages, mean_stages_ms
 from cosim.recording import Recording, write_manifest
 from cosim.scenario import Scenario, load_scenario
 from cosim.shipped import find_scenario
+from cosim.traffic.buildings import Building, sight_past
 from network.link import Link
 from network.packet import Positions, Stage
-from network.radio.obstacles import Buildings
 from network.settings import GridSettings
 
 AREA = (0.0, 0.0, 600.0, 400.0)
-HOUSES = [shapely.box(100 * n, 120, 100 * n + 70, 180) for n in range(6)]
+HOUSES = [Building(shapely.box(100 * n, 120, 100 * n + 70, 180), 15.0) for n in range(6)]
 
 
 @pytest.fixture(autouse=True)
@@ -63,14 +63,14 @@ def town(*overrides: str) -> Scenario:
 
 
 @pytest.mark.parametrize("houses", [[], HOUSES])
-def test_coverage_is_what_stations_of_the_run_measure(houses: list[shapely.Polygon]) -> None:
+def test_coverage_is_what_stations_of_the_run_measure(houses: list[Building]) -> None:
     told = town()
     coverage = work_out_coverage(told, Ground(AREA, [], houses))
     link = Link(
         told.network,
         seed=told.seed,
         bounds_m=AREA,
-        buildings=Buildings(houses) if houses else None,
+        buildings=sight_past(houses),
     )
     rows = np.arange(5, len(coverage.y_m) - 5, 13)
     columns = np.arange(5, len(coverage.x_m) - 5, 17)

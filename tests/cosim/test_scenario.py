@@ -6,6 +6,7 @@ import pytest
 from cosim.federate import BadInput
 from cosim.scenario import Scenario, load_scenario
 from cosim.shipped import find_scenario, shipped_scenarios
+from vehicles.driving.acc import AccSettings
 
 SHORT = """\
 name: short
@@ -61,7 +62,18 @@ def test_a_short_scenario_is_short_and_its_paths_are_its_own(scenario_file: Path
         ("carrier_ghz: 3.5", "bandwidth_mhz: -40", 9, "`network.radio.bandwidth_mhz`"),
         ("duration_s: 10", "duration_s: -1", 2, "`duration_s`: input should be greater than 0"),
         ("name: short\n", "", None, "`name` is missing"),
-        ("drives: [acc]", "drives: [fly]", 7, "`vehicles.driven.0.drives.0`"),
+        (
+            "drives: [acc]",
+            "drives: [ac]",
+            7,
+            "unknown key `vehicles.driven.0.drives.0.ac`; did you mean `acc`?",
+        ),
+        (
+            "drives: [acc]",
+            "drives: [{acc: {time_gap: 2}}]",
+            7,
+            "unknown key `vehicles.driven.0.drives.0.acc.time_gap`; did you mean `time_gap_s`?",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_file_line_and_key(
@@ -101,7 +113,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
         [
             "network.model=ideal",
             "network.grid.inter_site_distance_m=700",
-            "vehicles.driven.0.time_gap_s=2",
+            "vehicles.driven.0.drives=[{acc: {time_gap_s: 2}}]",
             "events=[{at_s: 3, brake: {vehicle: lead, deceleration_mps2: 5}}]",
             "twins=null",
         ],
@@ -109,7 +121,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
     assert scenario.network.model == "ideal"
     assert scenario.network.grid is not None
     assert scenario.network.grid.inter_site_distance_m == 700
-    assert scenario.vehicles.driven[0].time_gap_s == 2
+    assert scenario.vehicles.driven[0].drives[0].acc == AccSettings(time_gap_s=2)
     assert scenario.events[0].at_s == 3
     assert scenario.twins is None
 
@@ -121,7 +133,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
         ("duration_s=soon", "--set: `duration_s`"),
         ("duration_s", "expected key.path=value"),
         ("vehicles.driven.7.id=x", "nothing at vehicles.driven.7.id"),
-        ("name.first=x", "nothing at name.first"),
+        ("name.first=x", "`name`: input should be a valid string"),
         ("seed=[", "not YAML"),
     ],
 )

@@ -68,7 +68,7 @@ def drive_along(
         {"cells": sites, "background": {"prb_utilisation": 0.0}, **block}
     )
     link = Link(settings, seed=1, bounds_m=(-500.0, -500.0, 2000.0, 500.0))
-    link._signals._channel = levels  # type: ignore[assignment]
+    link._connections._signals._channel = levels  # type: ignore[assignment]
     link.attach(0, "car", 1.5, subscribed=False)
     sent = np.arange(0, round(seconds * SECOND) - SECOND // 2, packet_every_ms * MS)
     link.send(0, 300, sent)

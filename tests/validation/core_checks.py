@@ -184,10 +184,11 @@ def jammer() -> Comparison:
     unit="ms",
     tolerance=0,
     faults=[
-        Fault("stations aren't told", "network.link:Link._lose_cells", lambda _: lambda *_: None),
+        Fault("stations aren't told", "network.ran.connections:Connections._lose_cells",
+              lambda _: lambda *_: None),
         Fault("the cell stays on the air", f"{IMPAIRMENTS}:RadioImpairments.off_air",
               lambda f: lambda *a: np.zeros_like(f(*a))),
-        Fault("T310 ignored", "network.link:RadioLinkMonitor",
+        Fault("T310 ignored", "network.ran.connections:RadioLinkMonitor",
               lambda f: lambda *a, **k: f(*a, **{**k, "t310_ns": 0})),
     ],
 )  # fmt: skip

@@ -35,7 +35,7 @@ HERE = "tests.validation.mobility_checks"
 MEASUREMENT = "network.ran.measurement"
 FAILURES = "network.ran.failures:ConnectionFailures"
 TRIGGERS = "network.ran.triggers"
-LINK = "network.link:Link"
+CONNECTIONS = "network.ran.connections"
 
 
 def _with(**changes: Any) -> Callable[[Any], Any]:
@@ -245,7 +245,7 @@ def failures_by_definition() -> Comparison:
     tolerance=1e-9,
     unit="ms, cause",
     faults=[
-        Fault("random access always succeeds", f"{LINK}._hears",
+        Fault("random access always succeeds", f"{CONNECTIONS}:Connections._hears",
               _hearing(True)),
         Fault("T304 never expires", f"{FAILURES}.access_failed", lambda _: lambda *_a: None),
     ],
@@ -275,7 +275,7 @@ def t304() -> Comparison:
     tolerance=0,
     unit="too late",
     faults=[
-        Fault("prepared no sooner than executed", f"{LINK[:-5]}:HandoverTriggers",
+        Fault("prepared no sooner than executed", f"{CONNECTIONS}:HandoverTriggers",
               _handover(conditional_lead_db=0.0)),
         Fault("needs the source's command", f"{TRIGGERS}:HandoverTriggers.update",
               lambda f: lambda self, ns, rows, rsrp, serving, hears: tuple(
@@ -302,7 +302,7 @@ def conditional() -> Comparison:
     tolerance=0,
     unit="ms, packets",
     faults=[
-        Fault("source lets go at the command", f"{LINK}._begin_switch",
+        Fault("source lets go at the command", f"{CONNECTIONS}:Connections._begin_switch",
               lambda _: lambda self, stations, target: self._hand_over(stations, target)),
     ],
 )  # fmt: skip
@@ -381,9 +381,10 @@ def _ping_pong_share(**handover: Any) -> float:
     tolerance=0,
     unit="sign of the change",
     faults=[
-        Fault("TTT ignored", f"{LINK[:-5]}:HandoverTriggers",
+        Fault("TTT ignored", f"{CONNECTIONS}:HandoverTriggers",
               _handover(time_to_trigger_ms=0, offset_db=3.0)),
-        Fault("time of stay ignored", "network.link:History", lambda f: lambda rows, _: f(rows, 0)),
+        Fault("time of stay ignored", f"{CONNECTIONS}:History",
+              lambda f: lambda rows, _: f(rows, 0)),
     ],
 )  # fmt: skip
 def ping_pongs_fall() -> Comparison:
@@ -403,8 +404,9 @@ def ping_pongs_fall() -> Comparison:
     tolerance=0,
     unit="sign of the change",
     faults=[
-        Fault("TTT ignored", f"{LINK[:-5]}:HandoverTriggers", _handover(time_to_trigger_ms=0)),
-        Fault("commands always heard", f"{LINK}._hears",
+        Fault("TTT ignored", f"{CONNECTIONS}:HandoverTriggers",
+              _handover(time_to_trigger_ms=0)),
+        Fault("commands always heard", f"{CONNECTIONS}:Connections._hears",
               _hearing(True)),
     ],
 )  # fmt: skip
@@ -424,8 +426,9 @@ def too_late_rises() -> Comparison:
     source="practice, 5g6gacademy: more than 98 % (secondary); TTT 160 ms, 3 dB, 30 % load",
     tolerance=0.02,
     faults=[
-        Fault("TTT of 2.56 s", f"{LINK[:-5]}:HandoverTriggers", _handover(time_to_trigger_ms=2560)),
-        Fault("command never heard", f"{LINK}._hears",
+        Fault("TTT of 2.56 s", f"{CONNECTIONS}:HandoverTriggers",
+              _handover(time_to_trigger_ms=2560)),
+        Fault("command never heard", f"{CONNECTIONS}:Connections._hears",
               _hearing(False)),
     ],
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """What a driving function gets and gives, in one screen.
 
 A function is a class with a `name` and a `decide` that looks at a `Situation` and answers with a
-`Proposal`, or None when it has nothing to say. A vehicle has several; the lowest proposed
-acceleration wins and is recorded together with what it was based on.
+`Proposal`, or None when it has nothing to say. A vehicle has several, in layers: `acc` drives
+unless a function named later takes over; the others hold back who drives; `aeb` holds back all of
+them. What wins is recorded together with what it was based on.
 """
 
 from __future__ import annotations
@@ -144,16 +145,23 @@ class Proposal:
         reason: a few words for the person who reads the decision.
         sensed_slots: slots of the road users that the vehicle saw and that it is based on.
         messages: the messages that it is based on.
+        takes_over: drive in place of the functions named before this one, rather than only hold
+            back whoever drives.
     """
 
     acceleration_mps2: float
     reason: str
     sensed_slots: Sequence[int] = field(default=())
     messages: Sequence[Received] = field(default=())
+    takes_over: bool = False
 
 
 class DrivingFunction(Protocol):
-    """A driving function of one vehicle; it may keep state between calls."""
+    """A driving function of one vehicle; it may keep state between calls.
+
+    Its class is made without arguments, or, if it has an attribute `Settings` (a class derived from
+    `network.settings.Settings`), with an object of that: what the scenario says about it.
+    """
 
     name: str
 

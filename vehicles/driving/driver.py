@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from network.arrays import Floats
-from vehicles.driving.acc import Acc
+from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.aeb import Aeb
 from vehicles.driving.base import DrivingFunction, Proposal, RoadAhead, Situation
-from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
 from vehicles.driving.lane_change import LaneChange
-from vehicles.settings import DrivenSettings
 
 
 class Choice(NamedTuple):
@@ -24,20 +23,25 @@ class Choice(NamedTuple):
 
 
 class Driver:
-    """Asks every function of a vehicle; the lowest acceleration wins.
+    """Asks every function of a vehicle, and weighs what they want.
 
-    Automatic emergency braking is always there: no network failure may push a car below it.
+    The last that takes over drives; of what it and those that only hold back want, the lowest
+    acceleration wins, at a tie the driving one's. Adaptive cruise control is there to drive when
+    nobody takes over, and automatic emergency braking to hold back all of them: no network failure
+    may push a car below these two.
+
+    Args:
+        functions: the vehicle's functions in the scenario's order.
     """
 
-    def __init__(self, settings: DrivenSettings) -> None:
-        self._functions: list[DrivingFunction] = [
-            Aeb(),
-            *(_function(name, settings) for name in settings.drives),
-        ]
+    def __init__(self, functions: Sequence[DrivingFunction]) -> None:
+        self._functions = [*functions, Aeb()]
+        if not any(isinstance(function, Acc) for function in functions):
+            self._functions.insert(0, Acc(AccSettings()))
         self._lane_change = LaneChange()
 
     def decide(self, situation: Situation) -> Choice:
-        """What the vehicle does now; at a tie the function named first."""
+        """What the vehicle does now."""
         road, line = self._lane_change.follow(situation)
         situation = replace(situation, road=road)
         proposals = [
@@ -45,17 +49,7 @@ class Driver:
             for function in self._functions
             if (proposal := function.decide(situation)) is not None
         ]
-        name, proposal = min(
-            proposals,
-            key=lambda named: named[1].acceleration_mps2,
-            default=("none", Proposal(0.0, "nothing to say")),
-        )
+        driving = [named for named in proposals if named[1].takes_over][-1]
+        holding_back = [named for named in proposals if not named[1].takes_over]
+        name, proposal = min([driving, *holding_back], key=lambda named: named[1].acceleration_mps2)
         return Choice(name, proposal, road, line)
-
-
-def _function(name: str, settings: DrivenSettings) -> DrivingFunction:
-    if name == "acc":
-        return Acc(settings.desired_speed_mps, settings.time_gap_s)
-    if name == "emergency_brake_warning":
-        return EmergencyBrakeWarning()
-    raise ValueError(f"unknown driving function {name!r}")

@@ -7,7 +7,7 @@ time, simdkalman filters many but only linear ones of one fixed step.)
 
 Model: constant turn rate and acceleration (Schubert, Richter and Wanielik, "Comparison and
 evaluation of advanced motion models for vehicle tracking", 2008, section III), disturbed by white
-noise in jerk and in angular acceleration. Filter: Bar-Shalom, Li and Kirubarajan, "Estimation with
+noise in jerk, along and across the heading. Filter: Bar-Shalom, Li and Kirubarajan, "Estimation with
 Applications to Tracking and Navigation", 2001, section 10.3; its consistency by NEES and NIS,
 section 5.4.
 """
@@ -25,18 +25,21 @@ STATES = 6
 
 # Below this turn the closed form of the arc loses digits to cancellation; the series does not.
 _SMALL_TURN_RAD = 1e-2
+# A slower vehicle's turn rate changes as if it went this fast: its wheels turn only so quickly.
+_SLOW_MPS = 3.0
 
 
 class MotionNoise(NamedTuple):
     """Spectral densities of what disturbs constant acceleration and turn rate.
 
-    `jerk` in (m/s³)²/Hz, `yaw_acceleration` in (rad/s²)²/Hz. `lateral` in (m/s)²/Hz is motion
-    across the heading, as in a lane change.
+    `jerk` and `lateral_jerk` in (m/s³)²/Hz, along and across the heading; the turn rate changes by
+    the latter over the speed. `sideslip` in (m/s)²/Hz is motion across the heading that no turn
+    explains, as in SUMO's lane changes.
     """
 
     jerk: float = 10.0
-    yaw_acceleration: float = 0.2
-    lateral: float = 0.1
+    lateral_jerk: float = 10.0
+    sideslip: float = 0.1
 
 
 def predict(state: Floats, dt_ns: Ints) -> Floats:
@@ -161,22 +164,23 @@ def _jacobian(state: Floats, dt_ns: Ints) -> Floats:
 
 
 def _disturbance(state: Floats, dt_s: Floats, noise: MotionNoise) -> Floats:
-    """What white jerk and angular acceleration add to the covariance within `dt_s`.
+    """What white jerk along and across the heading adds to the covariance within `dt_s`.
 
-    Each is integrated three times, along the heading to a position, across it by way of the
-    heading, with the speed at the beginning: so two steps add what one of their sum adds.
+    Each is integrated three times to a position, across the heading by way of turn rate and
+    heading, all with the heading and speed at the beginning.
     """
     triple = _triple_integrator(dt_s)
-    cos, sin = np.cos(state[:, HEADING]), np.sin(state[:, HEADING])
+    cos, sin, moving = np.cos(state[:, HEADING]), np.sin(state[:, HEADING]), state[:, SPEED]
     # Columns carry a chain's threefold, twofold and single integral into the state.
     longitudinal, lateral = np.zeros((2, len(state), STATES, 3))
     longitudinal[:, X, 0], longitudinal[:, Y, 0] = cos, sin
     longitudinal[:, SPEED, 1] = longitudinal[:, ACCELERATION, 2] = 1.0
-    lateral[:, X, 0], lateral[:, Y, 0] = -sin * state[:, SPEED], cos * state[:, SPEED]
+    lateral[:, X, 0], lateral[:, Y, 0] = -sin * moving, cos * moving
     lateral[:, HEADING, 1] = lateral[:, YAW_RATE, 2] = 1.0
     added = noise.jerk * longitudinal @ triple @ longitudinal.transpose(0, 2, 1)
-    added += noise.yaw_acceleration * lateral @ triple @ lateral.transpose(0, 2, 1)
-    sideways = noise.lateral * dt_s
+    turning = noise.lateral_jerk / np.maximum(np.abs(moving), _SLOW_MPS) ** 2
+    added += turning[:, None, None] * (lateral @ triple @ lateral.transpose(0, 2, 1))
+    sideways = noise.sideslip * dt_s
     added[:, X, X] += sideways * sin**2
     added[:, Y, Y] += sideways * cos**2
     added[:, X, Y] -= sideways * sin * cos

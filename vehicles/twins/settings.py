@@ -65,7 +65,15 @@ class TwinsSettings(Settings):
     broker: str = Field(
         "embedded", description="`embedded`, or an MQTT broker as mqtt://user:password@host:port."
     )
+    gateway: bool = Field(
+        True,
+        description="Whether what reaches the server together is published together; else one MQTT "
+        "message per vehicle.",
+    )
     step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
+    horizon_s: float = Field(2.0, gt=0, le=30, description="How far ahead twins are predicted.")
+    late_after_s: float = Field(1.0, gt=0, description="Age of information of a twin that is late.")
+    lost_after_s: float = Field(5.0, gt=0, description="Age of information of a twin that is lost.")
 
     @field_validator("broker")
     @classmethod
@@ -73,6 +81,11 @@ class TwinsSettings(Settings):
         if broker != "embedded":
             BrokerAddress.parse(broker)
         return broker
+
+    @property
+    def staleness_ns(self) -> tuple[int, int]:
+        """Ages of information from which on a twin is late and lost [ns]."""
+        return round(self.late_after_s * 1e9), round(self.lost_after_s * 1e9)
 
     @field_serializer("broker")
     def _without_secrets(self, broker: str) -> str:

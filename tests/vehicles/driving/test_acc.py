@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from tests.vehicles.driving.scene import CAR, PEDESTRIAN, bodies, ego_at, situation, straight
-from vehicles.driving.acc import Acc, allowed_speed_mps
+from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import RoadAhead
+from vehicles.driving.following import allowed_speed_mps
 
 HALF_M = CAR[0] / 2
 
 
 def drive(road: RoadAhead, x_m: float, speed_mps: float, seconds: float) -> tuple[float, float]:
     """Let an ACC alone on a road drive, and return where its front is and how fast it is."""
-    acc = Acc(None, 1.5)
+    acc = Acc(AccSettings())
     for step in range(round(seconds / 0.02)):
         here = situation(road, ego_at(x_m, speed_mps), instant_ns=step * 20_000_000)
         speed = max(speed_mps + 0.02 * acc.decide(here).acceleration_mps2, 0.0)
@@ -25,13 +26,15 @@ def drive(road: RoadAhead, x_m: float, speed_mps: float, seconds: float) -> tupl
 
 def test_free_road_is_the_idm_law() -> None:
     # a (1 - (v / v0)^4) with a = 1.5 m/s2.
-    chosen = Acc(None, 1.5).decide(situation(straight(limit_mps=20.0), ego_at(50, 10.0)))
+    chosen = Acc(AccSettings()).decide(situation(straight(limit_mps=20.0), ego_at(50, 10.0)))
     assert chosen.acceleration_mps2 == pytest.approx(1.5 * (1 - 0.5**4))
     assert chosen.reason == "cruise"
 
 
 def test_desired_speed_holds_below_the_limit() -> None:
-    chosen = Acc(12.0, 1.5).decide(situation(straight(limit_mps=20.0), ego_at(50, 12.0)))
+    chosen = Acc(AccSettings(desired_speed_mps=12.0)).decide(
+        situation(straight(limit_mps=20.0), ego_at(50, 12.0))
+    )
     assert chosen.acceleration_mps2 == pytest.approx(0.0)
 
 
@@ -41,14 +44,14 @@ def test_idm_equilibrium_gap(speed: float) -> None:
     # standstill gap of 2.5 m inside and the other 1.5 m outside of the quotient.
     gap = 1.5 + (1.0 + speed * 1.5) / math.sqrt(1 - (speed / 20.0) ** 4)
     leader = bodies((50 + 2 * HALF_M + gap, 0, 0, speed, CAR))
-    chosen = Acc(None, 1.5).decide(situation(straight(), ego_at(50, speed), leader))
+    chosen = Acc(AccSettings()).decide(situation(straight(), ego_at(50, speed), leader))
     assert chosen.acceleration_mps2 == pytest.approx(0.0, abs=1e-9)
     assert chosen.reason == "follow"
     assert list(chosen.sensed_slots) == [10]
 
 
 def test_keeps_the_standstill_gap() -> None:
-    acc = Acc(None, 1.5)
+    acc = Acc(AccSettings())
     near = bodies((50 + 2 * HALF_M + 2.4, 0, 0, 0.0, CAR))
     far = bodies((50 + 2 * HALF_M + 2.7, 0, 0, 0.0, CAR))
     assert acc.decide(situation(straight(), ego_at(50, 0.0), near)).acceleration_mps2 < 0.0
@@ -58,7 +61,7 @@ def test_keeps_the_standstill_gap() -> None:
 @pytest.mark.parametrize(("speed", "least"), [(3.0, -5.0), (12.5, -4.25), (25.0, -3.5)])
 def test_brakes_no_harder_than_iso_15622(speed: float, least: float) -> None:
     wall = bodies((50 + 2 * HALF_M + 3.0, 0, 0, 0.0, CAR))
-    chosen = Acc(None, 1.5).decide(situation(straight(), ego_at(50, speed), wall))
+    chosen = Acc(AccSettings()).decide(situation(straight(), ego_at(50, speed), wall))
     assert chosen.acceleration_mps2 == pytest.approx(least)
 
 
@@ -74,12 +77,12 @@ def test_yellow_is_run_only_when_stopping_is_harsh() -> None:
     late = straight(stop_s_m=50 + HALF_M + 30.0, soft=True)
     early = straight(stop_s_m=50 + HALF_M + 35.0, soft=True)
     ego = ego_at(50, 13.9)
-    assert Acc(None, 1.5).decide(situation(late, ego)).reason == "cruise"
-    assert Acc(None, 1.5).decide(situation(early, ego)).reason == "stop line"
+    assert Acc(AccSettings()).decide(situation(late, ego)).reason == "cruise"
+    assert Acc(AccSettings()).decide(situation(early, ego)).reason == "stop line"
 
 
 def test_a_yellow_being_run_is_run_to_the_end() -> None:
-    acc = Acc(None, 1.5)
+    acc = Acc(AccSettings())
     line = 50 + HALF_M + 10.0
     assert acc.decide(situation(straight(stop_s_m=line, soft=True), ego_at(50, 12.0))).reason == (
         "cruise"
@@ -104,7 +107,7 @@ def test_oncoming_and_parallel_traffic_is_no_reason_to_brake() -> None:
     others = bodies(
         (90, 3.2, math.pi, 14.0, CAR), (70, -3.2, 0.0, 5.0, CAR), (65, 3.2, 0.0, 0.0, CAR)
     )
-    chosen = Acc(None, 1.5).decide(situation(straight(), ego_at(50, 10.0), others))
+    chosen = Acc(AccSettings()).decide(situation(straight(), ego_at(50, 10.0), others))
     assert chosen.reason == "cruise"
 
 
@@ -114,7 +117,7 @@ def test_people_on_the_sidewalk_are_no_reason_to_brake() -> None:
         (75, -2.8, math.pi, 1.4, PEDESTRIAN),
         (80, -3.0, math.pi / 2, 0.0, PEDESTRIAN),
     )
-    chosen = Acc(None, 1.5).decide(situation(straight(), ego_at(50, 10.0), others))
+    chosen = Acc(AccSettings()).decide(situation(straight(), ego_at(50, 10.0), others))
     assert chosen.reason == "cruise"
 
 
@@ -122,8 +125,8 @@ def test_waits_for_somebody_on_foot_who_is_about_to_cross() -> None:
     walker = bodies((75, -3.0, math.pi / 2, 1.4, PEDESTRIAN))
     ego = ego_at(50, 8.0)
     crossing = straight(yield_s_m=((70.0, 80.0),))
-    chosen = Acc(None, 1.5).decide(situation(crossing, ego, walker))
+    chosen = Acc(AccSettings()).decide(situation(crossing, ego, walker))
     assert chosen.reason == "give way"
     assert list(chosen.sensed_slots) == [10]
     # Where the car goes first, somebody that far from the lane is expected to wait.
-    assert Acc(None, 1.5).decide(situation(straight(), ego, walker)).reason == "cruise"
+    assert Acc(AccSettings()).decide(situation(straight(), ego, walker)).reason == "cruise"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.vehicles.driving.scene import CAR, bodies, ego_at, situation, straight
+from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.driver import Driver
 from vehicles.driving.lane_change import LaneChange, gap_is_free
-from vehicles.settings import DrivenSettings
 
 LANE_M = 3.2
 LENGTH_M = CAR[0]
@@ -95,7 +95,7 @@ def test_goes_on_in_the_new_lane_where_it_was() -> None:
 def test_the_driver_follows_the_lane_it_moves_to() -> None:
     # A car ahead in the lane it moves to counts from the beginning of the change.
     slow = bodies((160.0, LANE_M, 0.0, 10.0, CAR))
-    choice = Driver(DrivenSettings()).decide(situation(ROAD, ego_at(100.0, 10.0), slow))
+    choice = Driver([Acc(AccSettings())]).decide(situation(ROAD, ego_at(100.0, 10.0), slow))
     assert choice.road.path_xy_m[0, 1] == LANE_M
     assert choice.function == "acc"
     assert choice.proposal.reason == "follow"
@@ -103,7 +103,7 @@ def test_the_driver_follows_the_lane_it_moves_to() -> None:
 
 def test_the_driver_stops_where_its_lane_ends() -> None:
     alongside = bodies((386.0, LANE_M, 0.0, 0.0, CAR))
-    choice = Driver(DrivenSettings()).decide(situation(ROAD, ego_at(386.0, 6.0), alongside))
+    choice = Driver([Acc(AccSettings())]).decide(situation(ROAD, ego_at(386.0, 6.0), alongside))
     assert choice.road.path_xy_m[0, 1] == 0.0
     assert choice.proposal.reason == "stop line"
     assert choice.proposal.acceleration_mps2 < 0.0

@@ -1,0 +1,1 @@
+"""Many runs: what varies between them, who computes them, and what came of them."""
