@@ -7,7 +7,7 @@ time, simdkalman filters many but only linear ones of one fixed step.)
 
 Model: constant turn rate and acceleration (Schubert, Richter and Wanielik, "Comparison and
 evaluation of advanced motion models for vehicle tracking", 2008, section III), disturbed by white
-noise in jerk, along and across the heading. Filter: Bar-Shalom, Li and Kirubarajan, "Estimation with
+jerk, along and across the heading. Filter: Bar-Shalom, Li and Kirubarajan, "Estimation with
 Applications to Tracking and Navigation", 2001, section 10.3; its consistency by NEES and NIS,
 section 5.4.
 """

@@ -41,6 +41,6 @@ class Georeference:
         return latitude_deg, longitude_deg
 
     def to_plane(self, latitude_deg: Floats, longitude_deg: Floats) -> tuple[Floats, Floats]:
-        """x and y [m] in the plane, infinite where the projection doesn't reach."""
+        """Points of the plane [m], infinite where the projection doesn't reach."""
         x_m, y_m = self._to_plane.transform(np.asarray(longitude_deg), np.asarray(latitude_deg))
         return x_m + self._x_offset_m, y_m + self._y_offset_m

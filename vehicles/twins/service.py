@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 
-import numpy as np
-
 from vehicles.twins.fleet import Fleet, FleetState
 from vehicles.twins.georeference import Georeference
 from vehicles.twins.rejections import Refused, Rejection

@@ -98,8 +98,8 @@ def decode(vehicle_id: str, payload: bytes) -> Telemetry:
     ):
         raise Refused(
             Rejection.UNPLACED,
-            f"telemetry of {vehicle_id!r}: expected Cosim.Position.X and .Y, or "
-            "Vehicle.CurrentLocation.Latitude and .Longitude",
+            f"telemetry of {vehicle_id!r}: expected Cosim.Position.X and "
+            "Cosim.Position.Y, or Vehicle.CurrentLocation.Latitude and its Longitude",
         )
     return Telemetry(
         vehicle_id=vehicle_id,
