@@ -123,6 +123,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "ahead_y_m": pa.float64(),
             "ahead_sigma_m": pa.float64(),
             "position_error_m": pa.float64(),
+            "prediction_error_m": pa.float64(),
             "nees": pa.float64(),
         }
     ),

@@ -172,7 +172,8 @@ def _override(document: dict[str, Any], override: str, told_as: str) -> tuple[st
     part: Any
     try:
         for part, following in pairwise(parts):
-            if not isinstance(node, list) and not isinstance(node.get(part), Mapping | list):
+            standing = node[part] if isinstance(node, list) else node.get(part)
+            if not isinstance(standing, Mapping | list):
                 # What stands there as a single value gives way to one with parts.
                 node[part] = [] if isinstance(following, int) else {}
             node = node[part]

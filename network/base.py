@@ -344,6 +344,21 @@ class LinkModel(ABC):
         unknown = np.full(cells, np.nan)
         return CellState(unknown, unknown, np.zeros(cells, dtype=np.int64))
 
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the downlink SINR to be expected at places under the present load [dB].
+
+        Args:
+            x_m: Positions (n,) [m].
+            y_m: Positions (n,) [m].
+            height_m: Heights of antennas above ground (n,) [m].
+
+        Returns:
+            That of the strongest cell on the air (n,), minus infinity where it is too weak to be
+            selected; NaN where a link has no model of that.
+        """
+        del y_m, height_m
+        return np.full(len(x_m), np.nan)
+
     @abstractmethod
     def _start(self, flights: InFlight) -> None:
         """Give new packets their first plan."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from network.arrays import Ints
+from network.arrays import Floats, Ints
 from network.base import TRIES, CellState, Handovers, LinkModel, StationState, draw_keys
 from network.core import Core
 from network.draws import Draws, key_of
@@ -126,6 +126,10 @@ class Link(LinkModel):
     def station_state(self) -> StationState:
         """Return the radio state of all stations."""
         return self._connections.state()
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the downlink SINR to be expected at places; as for every link."""
+        return self._connections.expected_sinr_db(x_m, y_m, height_m)
 
     def cell_state(self) -> CellState:
         """Return the load of all cells over the last measurement period."""

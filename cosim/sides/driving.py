@@ -109,6 +109,7 @@ class Driving:
             seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
             received=self._link.take_received(slot),
             link=self._link.view(slot),
+            coverage=self._link,
         )
         choice = self._drivers[name].decide(situation)
         steering = steering_rad(

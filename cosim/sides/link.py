@@ -144,18 +144,26 @@ class LinkSide:
     def view(self, slot: int) -> LinkView:
         """What the modem of a road user knows of its link."""
         state = self._link.station_state()
-        cell = int(state.serving_cell[slot])
+        cell, neighbour = int(state.serving_cell[slot]), int(state.neighbour_cell[slot])
         return LinkView(
             serving_cell=self._link.cell_names[cell] if cell >= 0 else None,
             rsrp_dbm=float(state.rsrp_dbm[slot]),
             sinr_db=float(state.sinr_db[slot]),
             interrupted=bool(state.interrupted_until_ns[slot] > self._link.now_ns),
+            neighbour_cell=self._link.cell_names[neighbour] if neighbour >= 0 else None,
+            neighbour_rsrp_dbm=float(state.neighbour_rsrp_dbm[slot]),
         )
 
+<<<<<<< HEAD
     def levels(self, slots: Ints) -> tuple[Floats, Floats]:
         """RSRP [dBm] and SINR [dB] that road users' modems last measured, NaN without a cell."""
         state = self._link.station_state()
         return state.rsrp_dbm[slots], state.sinr_db[slots]
+=======
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
+        """The network's forecast for a vehicle at places, shape (n,) [dB]."""
+        return self._link.expected_sinr_db(x_m, y_m, np.full(len(x_m), _LEAST_ANTENNA_HEIGHT_M))
+>>>>>>> main
 
     def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Packets and handovers finished since the last call, and the stations' links now."""

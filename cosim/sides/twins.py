@@ -30,6 +30,7 @@ from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Forwarded
 from vehicles.twins.topics import Topics
 
+_UNPREDICTED = [np.nan, np.nan]
 _STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
 
 
@@ -71,6 +72,9 @@ class Twins:
         self._service = TwinService(self._topics, settings.sensors)
         self._twins: LockstepTwins | None = None
         self._unread: tuple[int, dict[str, list[float]]] | None = None
+        # Whole steps ahead, so that each prediction meets the truth at a step.
+        self._horizon_ns = max(round(to_ns(settings.horizon_s) / self.step_ns), 1) * self.step_ns
+        self._predicted: dict[int, dict[str, list[float]]] = {}
         self._rows: list[tuple[str, Columns]] = []
 
     def start(self) -> None:
@@ -153,9 +157,15 @@ class Twins:
         if not len(rows):
             return
         ids = [twins.ids[row] for row in rows.tolist()]
-        state, covariance = twins.state[rows], twins.covariance[rows]
-        error = difference(np.array([truth[user] for user in ids]), state)
-        ahead = self._twins.state(now_ns + to_ns(self._settings.horizon_s))
+        true, state = np.array([truth[user] for user in ids]), twins.state[rows]
+        covariance = twins.covariance[rows, :2, :2]
+        error = difference(true, state)
+        ahead = self._twins.state(now_ns + self._horizon_ns)
+        predicted = self._predicted.pop(now_ns, {})
+        self._predicted[now_ns + self._horizon_ns] = dict(
+            zip(ids, ahead.state[rows, :2].tolist(), strict=True)
+        )
+        misjudged = true[:, :2] - [predicted.get(user, _UNPREDICTED) for user in ids]
         staleness = twins.staleness(*self._settings.staleness_ns)[rows]
         self._rows.append(
             (
@@ -177,7 +187,8 @@ class Twins:
                     "ahead_y_m": ahead.state[rows, Y],
                     "ahead_sigma_m": ahead.position_sigma_m()[rows],
                     "position_error_m": np.hypot(error[:, X], error[:, Y]),
-                    "nees": normalised_error_squared(error[:, :2], covariance[:, :2, :2]),
+                    "prediction_error_m": np.hypot(misjudged[:, X], misjudged[:, Y]),
+                    "nees": normalised_error_squared(error[:, :2], covariance),
                 },
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -100,14 +101,15 @@ class Connections:
         self._off_air = np.zeros(cells, dtype=np.bool_)
         power_dbm = powers_dbm(sites)
         channel = propagation(settings, sites, seed=seed, sight=sight)
-        self._signals = Signals(
-            stations,
-            settings,
-            channel,
-            power_dbm,
+        self._signals_of = partial(
+            Signals,
+            settings=settings,
+            channel=channel,
+            powers_dbm=power_dbm,
             prbs=down.prbs,
             uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
         )
+        self._signals = self._signals_of(stations)
         self._car_loss = CarLoss(
             settings.radio.in_car_share,
             metallised_windows=settings.radio.metallised_windows,
@@ -241,6 +243,20 @@ class Connections:
             sinr_db,
             self._fades.packets(way, stations, sinr_db, self._positions, begin_ns),
         )
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
+        """Return the downlink SINR to be expected at places; as `LinkModel.expected_sinr_db`."""
+        places = np.arange(len(x_m))
+        signals = self._signals_of(len(x_m))
+        signals.begin(places, x_m, y_m, height_m)
+        rsrp_dbm = np.where(self._off_air, -np.inf, signals.rsrp_dbm)
+        best = np.argmax(rsrp_dbm, axis=1)
+        on_air = ~self._off_air
+        down_db, _ = signals.sinr_db(
+            places, best, self._down.utilisation * on_air, self._up.utilisation * on_air
+        )
+        heard = rsrp_dbm[places, best] >= self._settings.handover.min_rsrp_dbm
+        return np.where(heard, down_db, -np.inf)
 
     def grow(self, stations: int) -> None:
         """Make room for more rows."""

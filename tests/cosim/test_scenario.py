@@ -113,7 +113,7 @@ def test_set_changes_one_value(scenario_file: Path) -> None:
         [
             "network.model=ideal",
             "network.grid.inter_site_distance_m=700",
-            "vehicles.driven.0.drives=[{acc: {time_gap_s: 2}}]",
+            "vehicles.driven.0.drives.0.acc.time_gap_s=2",
             "events=[{at_s: 3, brake: {vehicle: lead, deceleration_mps2: 5}}]",
             "twins=null",
         ],

@@ -17,7 +17,7 @@ from tests.e2e.conftest import run_cosim
 # Six runs of two quiet seconds.
 BATCH = [
     "batch", "highway_brake", "--set", "duration_s=2", "--set", "events=[]",
-    "--sweep", "vehicles.driven.0.desired_speed_mps=20,25", "--sweep", "seed=1..3",
+    "--sweep", "vehicles.driven.0.drives.0.acc.desired_speed_mps=20,25", "--sweep", "seed=1..3",
 ]  # fmt: skip
 RUNS = 6
 
@@ -32,7 +32,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     assert list(results["status"]) == ["passed"] * RUNS
     assert results["digest"].nunique() == RUNS
     assert list(results["seed"]) == [1, 2, 3, 1, 2, 3]
-    assert list(results["vehicles.driven.0.desired_speed_mps"]) == [20] * 3 + [25] * 3
+    assert list(results["vehicles.driven.0.drives.0.acc.desired_speed_mps"]) == [20] * 3 + [25] * 3
     return (out / "results.parquet").read_bytes()
 
 
@@ -62,7 +62,7 @@ def test_two_workers_give_the_same_bytes_and_junit_has_it_all(
     (suite,) = JUnitXml.fromfile(str(out / "junit.xml"))
     assert (suite.tests, suite.failures, suite.errors) == (RUNS, 0, 0)
     properties = {entry.name: entry.value for entry in next(iter(suite)).properties()}
-    assert properties["vehicles.driven.0.desired_speed_mps"] == "20"
+    assert properties["vehicles.driven.0.drives.0.acc.desired_speed_mps"] == "20"
     assert "v2x.latency_ms.p95" in properties
     assert Path(properties["folder"]).is_dir()
 

@@ -8,6 +8,7 @@ them. What wins is recorded together with what it was based on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
@@ -116,12 +117,27 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """What the vehicle's modem knows of its own link."""
+    """What the vehicle's modem knows of its own link; the neighbour is the strongest other cell.
+
+    Levels are NaN where there is no such cell.
+    """
 
     serving_cell: str | None
     rsrp_dbm: float
     sinr_db: float
     interrupted: bool
+    neighbour_cell: str | None = None
+    neighbour_rsrp_dbm: float = math.nan
+
+
+class Coverage(Protocol):
+    """The network's forecast: what it expects where (TS 23.288, QoS sustainability analytics)."""
+
+    def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
+        """Downlink SINR at places under the present load, shape (n,) [dB].
+
+        Minus infinity where no cell will do, NaN where the network can't say.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +150,7 @@ class Situation:
     seen: Seen
     received: Sequence[Received]
     link: LinkView
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)

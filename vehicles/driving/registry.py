@@ -13,6 +13,7 @@ from network.settings import ClassPath, Settings
 from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
 
 
 class NoSettings(Settings):
@@ -49,6 +50,7 @@ class Drive(Settings):
 
     acc: AccSettings | None = None
     emergency_brake_warning: NoSettings | None = None
+    network_aware: NetworkAwareSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -97,7 +99,9 @@ class Drive(Settings):
         return next((name, given) for name, given in self if given is not None)
 
 
-FUNCTIONS: dict[str, Any] = {function.name: function for function in (Acc, EmergencyBrakeWarning)}
+FUNCTIONS: dict[str, Any] = {
+    function.name: function for function in (Acc, EmergencyBrakeWarning, NetworkAware)
+}
 """Classes of the functions that come with the bridge, by name."""
 
 
