@@ -78,8 +78,9 @@ def predict_covariance(
 ) -> Floats:
     """The covariance after `dt_ns`, from the one that goes with `state`; shape (n, 6, 6)."""
     jacobian = _jacobian(state, dt_ns)
-    after = jacobian @ covariance @ jacobian.transpose(0, 2, 1)
-    return after + _disturbance(state, dt_ns * 1e-9, noise)
+    after: Floats = jacobian @ covariance @ jacobian.transpose(0, 2, 1)
+    after += _disturbance(state, dt_ns, noise)
+    return after
 
 
 class Update(NamedTuple):
@@ -163,12 +164,13 @@ def _jacobian(state: Floats, dt_ns: Ints) -> Floats:
     return jacobian
 
 
-def _disturbance(state: Floats, dt_s: Floats, noise: MotionNoise) -> Floats:
-    """What white jerk along and across the heading adds to the covariance within `dt_s`.
+def _disturbance(state: Floats, dt_ns: Ints, noise: MotionNoise) -> Floats:
+    """What white jerk along and across the heading adds to the covariance within `dt_ns`.
 
     Each is integrated three times to a position, across the heading by way of turn rate and
     heading, all with the heading and speed at the beginning.
     """
+    dt_s = dt_ns * 1e-9
     triple = _triple_integrator(dt_s)
     cos, sin, moving = np.cos(state[:, HEADING]), np.sin(state[:, HEADING]), state[:, SPEED]
     # Columns carry a chain's threefold, twofold and single integral into the state.
@@ -188,7 +190,7 @@ def _disturbance(state: Floats, dt_s: Floats, noise: MotionNoise) -> Floats:
     return added
 
 
-def _triple_integrator(dt_s: Floats) -> Floats:
+def _triple_integrator(dt_s: np.ndarray) -> Floats:
     """Covariance of white noise integrated three times, twice and once; shape (n, 3, 3)."""
     t = dt_s[:, None, None]
     powers = np.array([[5, 4, 3], [4, 3, 2], [3, 2, 1]])

@@ -341,7 +341,8 @@ class _Tracks:
         """Whether there is an estimate at or before this instant of the senders' clocks."""
         times_ns = self.time_ns[slots]
         oldest_ns = np.where(times_ns == _LONG_AGO_NS, np.iinfo(np.int64).max, times_ns).min(axis=1)
-        return sent_ns - self.clock_ahead_ns[slots] >= oldest_ns
+        remembered: Bools = sent_ns - self.clock_ahead_ns[slots] >= oldest_ns
+        return remembered
 
     def set_clock(self, slots: Ints, least_delay_ns: Ints) -> None:
         """Take the least delay for known, and move what is remembered with the sender's clock."""

@@ -32,8 +32,16 @@ class Reports(NamedTuple):
 
     def take(self, rows: Ints) -> Reports:
         """Some rows, by number."""
-        ids = [self.vehicle_ids[row] for row in rows.tolist()]
-        return Reports(ids, *(column[rows] for column in self[1:]))
+        return Reports(
+            [self.vehicle_ids[row] for row in rows.tolist()],
+            self.sequence[rows],
+            self.sent_ns[rows],
+            self.received_ns[rows],
+            self.measured[rows],
+            self.variance[rows],
+            self.rsrp_dbm[rows],
+            self.sinr_db[rows],
+        )
 
 
 def as_reports(

@@ -59,26 +59,25 @@ def encode(message: Telemetry, encoding: Encoding = "json") -> bytes:
     Raises:
         ValueError: a value is not a number, or beyond what the schema takes.
     """
-    wire = {
-        "schema": SCHEMA,
-        "sequence": message.sequence,
-        "sent_ns": message.sent_ns,
-        "heading_deg": round((90.0 - math.degrees(message.heading_rad)) % 360.0, 3),
-        "speed_kmh": round(message.speed_mps * _MPS_IN_KMH, 3),
-        "acceleration_mps2": round(message.acceleration_mps2, 3),
-        "yaw_rate_degps": round(math.degrees(message.yaw_rate_radps), 3),
-        "x_m": _rounded(message.x_m, 3),
-        "y_m": _rounded(message.y_m, 3),
-        "latitude_deg": _rounded(message.latitude_deg, 8),
-        "longitude_deg": _rounded(message.longitude_deg, 8),
-        "accuracy_m": _rounded(message.accuracy_m, 3),
-        "rsrp_dbm": _rounded(message.rsrp_dbm, 1),
-        "sinr_db": _rounded(message.sinr_db, 1),
-    }
-    if encoding == "json":
-        payload = _JSON_ENCODER.encode(_Json(**wire))
-    else:
-        payload = _MSGPACK_ENCODER.encode(_Packed(**wire))
+    kind, encoder = (_Json, _JSON_ENCODER) if encoding == "json" else (_Packed, _MSGPACK_ENCODER)
+    payload: bytes = encoder.encode(
+        kind(
+            schema=SCHEMA,
+            sequence=message.sequence,
+            sent_ns=message.sent_ns,
+            heading_deg=round((90.0 - math.degrees(message.heading_rad)) % 360.0, 3),
+            speed_kmh=round(message.speed_mps * _MPS_IN_KMH, 3),
+            acceleration_mps2=round(message.acceleration_mps2, 3),
+            yaw_rate_degps=round(math.degrees(message.yaw_rate_radps), 3),
+            x_m=_rounded(message.x_m, 3),
+            y_m=_rounded(message.y_m, 3),
+            latitude_deg=_rounded(message.latitude_deg, 8),
+            longitude_deg=_rounded(message.longitude_deg, 8),
+            accuracy_m=_rounded(message.accuracy_m, 3),
+            rsrp_dbm=_rounded(message.rsrp_dbm, 1),
+            sinr_db=_rounded(message.sinr_db, 1),
+        )
+    )
     decode(message.vehicle_id, payload)
     return payload
 
