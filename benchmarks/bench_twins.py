@@ -5,7 +5,8 @@
 Without a URL: the embedded broker, and mosquitto if it is installed. `gateway` is one MQTT message
 for all that arrived together, `each` one per vehicle. `idle` has the caller wait at once; `busy`
 has it compute in Python for 50 ms between publishing and confirming, as a tick does, and `added` is
-what that tick takes beyond one that publishes nothing. `processor` is what this process spends on it.
+what that tick takes beyond one that publishes nothing. `processor`
+is what this process spends on it.
 """
 
 from __future__ import annotations

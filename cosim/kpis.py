@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cosim import safety
+from cosim import remote_kpis, safety
 from cosim.recording import read_table
 from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
-_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS)
+_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS, *remote_kpis.DESCRIPTIONS)
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
     "collisions": "road users that the vehicle touched",
     **safety.DESCRIPTIONS,
+    **remote_kpis.DESCRIPTIONS,
     "v2x.sent": "packets sent, to the server or on to each addressee",
     "v2x.delivered": "of those, delivered",
     "v2x.delivery_ratio": "delivered of those whose fate is known",
@@ -55,6 +56,18 @@ def describe(kpi: str) -> str:
     return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
 
 
+# By the end of a KPI's name. Of the others, such as the number of handovers, neither is better.
+_BETTER_HIGH = ("delivery_ratio", "sinr_db.p5", "sinr_db.p50", *REQUIREMENTS)
+_BETTER_LOW = ("collisions", "hard_brakes", ".p50", ".p95", ".p99", "ping_pongs", "_failures")
+
+
+def better_sign(kpi: str) -> int:
+    """1 for a KPI that is better when high, -1 when low, 0 when neither is better."""
+    if kpi.endswith(_BETTER_HIGH) or ".min_" in kpi:
+        return 1
+    return -1 if kpi.endswith(_BETTER_LOW) or ".max_" in kpi else 0
+
+
 def measure(
     run_dir: Path,
     driven: list[str],
@@ -67,11 +80,16 @@ def measure(
     kpis: dict[str, float | None] = {}
     decisions = read_table(run_dir, "decisions", safety.COLUMNS)
     events = read_table(run_dir, "events", ["kind", "id"])
+    drives = read_table(run_dir, "remote_driving", ["time_s", "vehicle", "mode", "picture_age_ms"])
+    frames = read_table(run_dir, "frames", ["vehicle", "glass_to_glass_ms"])
     for vehicle in driven:
         own = decisions[decisions["vehicle"] == vehicle]
         hits = (events["kind"] == "collision") & (events["id"] == vehicle)
         kpis[f"{vehicle}.collisions"] = int(hits.sum())
-        for name, figure in safety.safety_of(own).items():
+        afar = remote_kpis.remote_driving_of(
+            drives[drives["vehicle"] == vehicle], frames[frames["vehicle"] == vehicle]
+        )
+        for name, figure in {**safety.safety_of(own), **afar}.items():
             kpis[f"{vehicle}.{name}"] = _value(figure)
     columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
     packets = read_table(run_dir, "packets", columns)

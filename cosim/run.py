@@ -27,12 +27,13 @@ from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
+from cosim.sides.remote import RemoteDrivers
 from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_location
+from cosim.traffic.net import net_bounds_m, net_frame, net_location
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
@@ -131,6 +132,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
+    frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
     traffic = SumoTraffic(
@@ -161,12 +163,17 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         vehicles,
         link,
         users,
+        frame=frame,
         buildings=shapely.STRtree(outlines) if outlines else None,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(users, link, scenario.v2x, seed=scenario.seed)
+    on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     sources: list[Source] = [link, driving, events]
+    if driving.remotely_driven:
+        remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
+        sides.append(remote)
+        sources.append(remote)
     if scenario.twins is not None:
         telemetry = TelemetryUnits(
             users, link, scenario.twins, _georeference(net), seed=scenario.seed

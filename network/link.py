@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from network.arrays import Floats, Ints
-from network.base import TRIES, CellState, Handovers, LinkModel, StationState, draw_keys
+from network.base import (
+    DOWN_PARTS,
+    TRIES,
+    UP_PARTS,
+    CellState,
+    Handovers,
+    LegByLeg,
+    StationState,
+    draw_keys,
+)
 from network.core import Core
 from network.draws import Draws, key_of
 from network.five_qi import discard_after_ns
@@ -17,21 +26,23 @@ from network.packet import (
     Fate,
     InFlight,
     Leg,
-    joined,
 )
 from network.plugins import scheduler
 from network.radio.channel import Sight
-from network.ran.cells import Bounds, cell_names, sites_of, utilisation_of
+from network.ran.cells import Bounds, Timeline, utilisation_of
 from network.ran.connections import NO_CELL, Connections
 from network.ran.fades import DOWN, UP
-from network.ran.scheduler import Arrivals
+from network.ran.layered import LayeredScheduler
+from network.ran.layers import Layer, layers_of, slices_of
+from network.ran.scheduler import Arrivals, Scheduler
 from network.settings import NetworkSettings
 
 # The columns of a packet's luck.
-_PARTS = _AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN = range(4)
+_AIR_UP, _WIRE_UP = UP_PARTS
+_WIRE_DOWN, _AIR_DOWN = DOWN_PARTS
 
 
-class Link(LinkModel):
+class Link(LegByLeg):
     """A 5G network by 3GPP's models.
 
     Every `measurement_period_ms` the stations measure all cells: from that follow the SINR they are
@@ -60,15 +71,12 @@ class Link(LinkModel):
         bounds_m: Bounds,
         buildings: Sight | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(Draws(seed, "packets"))
         self._settings = settings
-        sites = sites_of(settings, bounds_m)
-        self.cell_names = cell_names(sites)
-        keys = np.array([key_of(name) for name in self.cell_names], dtype=np.uint64)
+        layers = layers_of(settings, bounds_m, seed=seed, sight=buildings)
+        self.cell_names = tuple(name for layer in layers for name in layer.cell_names)
         load = utilisation_of(settings, self.cell_names)
-        self._down, self._up = (
-            scheduler(settings, way, cell_keys=keys, utilisation=load, seed=seed) for way in "DU"
-        )
+        self._down, self._up = (_scheduler(layers, way, load, seed=seed) for way in "DU")
         self._core = Core(settings.core, seed)
         rules = settings.scheduling
         self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
@@ -82,7 +90,6 @@ class Link(LinkModel):
             self._has_grant[five_qi] = True
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
         self._request_phase = Draws(seed, "scheduling request")
-        self._luck = Draws(seed, "packets")
         self.least_latency_ns = min(
             int(self._grant_ns.min()) + self._up.least_ns + self._core.least_up_ns,
             self._core.least_down_ns + self._down.least_ns,
@@ -93,12 +100,8 @@ class Link(LinkModel):
         self._request_offset_ns = np.zeros(len(self._attached), dtype=np.int64)
         self._connections = Connections(
             len(self._attached),
-            settings,
-            sites,
-            self.cell_names,
+            layers,
             seed=seed,
-            bounds_m=bounds_m,
-            sight=buildings,
             down=self._down,
             up=self._up,
             interrupt=self._put_back,
@@ -143,7 +146,7 @@ class Link(LinkModel):
 
     def _start(self, flights: InFlight) -> None:
         everyone = np.arange(len(flights))
-        self._draw(flights, everyone, [_AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN])
+        self._draw(flights, everyone, UP_PARTS + DOWN_PARTS)
         up = np.flatnonzero(flights.sender != SERVER)
         sent = flights.sent_ns[up]
         flow = flights.five_qi[up]
@@ -174,7 +177,7 @@ class Link(LinkModel):
         self._admit(Leg.UP_WAIT, to_ns)
         self._settle(Leg.UP_RADIO, to_ns)
         self._land(Leg.UP_RADIO, to_ns)
-        self._pass_server(to_ns)
+        self._pass_server(self._arrived(Leg.UP_WIRE, to_ns))
         self._reach_base_station(to_ns)
         self._admit(Leg.DOWN_WAIT, to_ns)
         self._settle(Leg.DOWN_RADIO, to_ns)
@@ -234,6 +237,19 @@ class Link(LinkModel):
         flights.plan_ns[rows] = plan
         flights.plan_fate[rows] = fate
         (flights.cell_up if up else flights.cell_down)[rows] = serving
+        if not scheduler.by_qos:
+            self._fly(leg + 1, rows)
+
+    def _fly(self, leg: int, rows: Ints) -> None:
+        """Let packets whose radio leg is planned take their time through space.
+
+        Up, a request and its grant go ahead of the packet, unless the grant is a configured one.
+        """
+        flights = self._flights
+        up = leg == Leg.UP_RADIO
+        cells = (flights.cell_up if up else flights.cell_down)[rows]
+        ways = np.where(up & ~self._has_grant[flights.five_qi[rows]], 3, 1)
+        flights.plan_ns[rows, 2:] += (ways * self._connections.one_way_ns[cells])[:, None]
 
     def _land(self, leg: Leg, to_ns: int) -> None:
         """End the radio leg of packets that are done with it."""
@@ -258,26 +274,6 @@ class Link(LinkModel):
             flights.plan_ns[on], flights.plan_fate[on] = self._wire.up(
                 flights.plan_ns[on], flights.cell_up[on], keys
             )
-
-    def _pass_server(self, to_ns: int) -> None:
-        """Deliver to the server, and send on what is for stations."""
-        rows = self._arrived(Leg.UP_WIRE, to_ns)
-        if not rows.size:
-            return
-        flights = self._flights
-        done = flights.due_ns[rows]
-        flights.book(rows, done)
-        for_area = flights.radius_m[rows] >= 0.0
-        copies = self._relay(rows[for_area], done[for_area]) if for_area.any() else None
-        ends = flights.receiver[rows] == SERVER
-        flights.fate[rows[ends]] = Fate.DELIVERED
-        flights.ended_ns[rows[ends]] = done[ends]
-        self._send_down(flights, rows[~ends], done[~ends])
-        if copies is not None and len(copies):
-            everyone = np.arange(len(copies))
-            self._draw(copies, everyone, [_WIRE_DOWN, _AIR_DOWN])
-            self._send_down(copies, everyone, copies.due_ns)
-            self._flights = joined([flights, copies])
 
     def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
         if not rows.size:
@@ -326,6 +322,7 @@ class Link(LinkModel):
         there = flights.packet_id[row] == packet_id
         flights.plan_ns[row[there]] = plan[there]
         flights.plan_fate[row[there]] = fate[there]
+        self._fly(leg, row[there])
 
     def _hold_down(self, wire: WireImpairments, rows: Ints) -> None:
         """Let packets at the end of the backhaul go through what is wrong with it."""
@@ -347,11 +344,6 @@ class Link(LinkModel):
         flights.end(lost, flights.plan_fate[lost], flights.due_ns[lost])
         return np.asarray(rows[flights.fate[rows] == Fate.IN_FLIGHT])
 
-    def _due(self, leg: Leg, to_ns: int) -> Ints:
-        flights = self._flights
-        due = (flights.leg == leg) & (flights.due_ns <= to_ns) & (flights.fate == Fate.IN_FLIGHT)
-        return np.flatnonzero(due)
-
     def _put_back(self, stations: Ints) -> None:
         """Take packets of stations out of their old cell: what isn't through now begins anew."""
         flights = self._flights
@@ -371,14 +363,6 @@ class Link(LinkModel):
             flights.draw_counter[rows] += flights.draw_counter[rows] % TRIES < TRIES - 1
             self._draw(flights, rows, [_AIR_UP if radio == Leg.UP_RADIO else _AIR_DOWN])
 
-    def _draw(self, flights: InFlight, rows: Ints, parts: list[int]) -> None:
-        """Draw the luck of packets in some parts of their way."""
-        if rows.size:
-            counters = flights.draw_counter[rows, None] * len(_PARTS) + np.array(parts)
-            flights.luck[rows[:, None], parts] = self._luck.uniform(
-                flights.draw_key[rows, None], counters
-            )
-
     def _grow(self, capacity: int) -> None:
         more = (0, capacity - len(self._attached))
         super()._grow(capacity)
@@ -390,3 +374,21 @@ def _waiting(ready_ns: Ints) -> Ints:
     """Return plans of packets that are ready for the queue and wait for their station."""
     never = np.full_like(ready_ns, NEVER)
     return np.stack([ready_ns, ready_ns, never, never], axis=1)
+
+
+def _scheduler(
+    layers: tuple[Layer, ...], way: str, load: Timeline, *, seed: int
+) -> Scheduler | LayeredScheduler:
+    """Return a direction's scheduler of all layers."""
+    cells = slices_of(layers)
+    each = [
+        scheduler(
+            layer.settings,
+            way,
+            cell_keys=np.array([key_of(name) for name in layer.cell_names], dtype=np.uint64),
+            utilisation=Timeline(load.from_ns, [values[mine] for values in load.values]),
+            seed=seed,
+        )
+        for layer, mine in zip(layers, cells, strict=True)
+    ]
+    return each[0] if len(each) == 1 else LayeredScheduler(each, cells)

@@ -17,7 +17,10 @@ from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
+from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
+from vehicles.messages.frame import Frame
+from vehicles.messages.receiver import Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -34,6 +37,7 @@ class Driving:
         vehicles: moves the driven vehicles.
         link: brings messages.
         users: everyone on the road.
+        frame: of the net.
         buildings: polygons that block the view, or None.
         step_ns: the side's step [ns].
     """
@@ -48,14 +52,24 @@ class Driving:
         link: LinkSide,
         users: RoadUsers,
         *,
+        frame: Frame,
         buildings: Any,
         step_ns: int,
     ) -> None:
         self.step_ns = step_ns
         self._settings = {driven.id: driven for driven in settings}
-        self._drivers = {
-            driven.id: Driver([drive.make() for drive in driven.drives]) for driven in settings
+        functions = {driven.id: [drive.make() for drive in driven.drives] for driven in settings}
+        self._drivers = {name: Driver(own) for name, own in functions.items()}
+        self.remotely_driven = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, RemoteDriving)
         }
+        """The function by which a vehicle is driven from afar, for those that are."""
+        self.situations: dict[str, Situation] = {}
+        """What each driven vehicle decided by at the last step, by its name."""
+        self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link
@@ -70,8 +84,13 @@ class Driving:
 
     def advance(self, to_ns: int) -> None:
         """Let every driven vehicle on the road decide."""
+        self.situations = {}
+        if not self._vehicles.on_road:
+            return
+        slots = self._users.slots()
+        truth = self._bodies(slots, to_ns)
         for name in list(self._vehicles.on_road):
-            self._drive(name, to_ns)
+            self._drive(name, to_ns, slots, truth)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Decisions, and contacts between vehicles, since the last call."""
@@ -90,7 +109,8 @@ class Driving:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _drive(self, name: str, now_ns: int) -> None:
+    def _drive(self, name: str, now_ns: int, slots: Ints, truth: Bodies) -> None:
+        """Let one vehicle decide, among the road users at `slots`, whose bodies are `truth`."""
         user_id = self._vehicles.on_road[name]
         slot = self._users.slot_of(user_id)
         road = self._traffic.road_ahead(user_id)
@@ -102,35 +122,36 @@ class Driving:
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
         )
+        receiver = self._receivers[name]
+        received = receiver.read(self._link.take_received(slot), now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
             road=road,
-            seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
-            received=self._link.take_received(slot),
+            seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
+            received=received,
+            ldm=receiver.ldm,
             link=self._link.view(slot),
             coverage=self._link,
         )
+        self.situations[name] = situation
         choice = self._drivers[name].decide(situation)
-        steering = steering_rad(
-            choice.line_xy_m,
-            ego.x_m,
-            ego.y_m,
-            ego.heading_rad,
-            ego.speed_mps,
-            self._vehicles.wheelbase_m(name),
-        )
+        steering = choice.steering_rad
+        if steering is None:
+            steering = steering_rad(
+                choice.line_xy_m,
+                ego.x_m,
+                ego.y_m,
+                ego.heading_rad,
+                ego.speed_mps,
+                self._vehicles.wheelbase_m(name),
+            )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
-        others = self._around(slot, ego, now_ns)
-        self._record(name, user_id, now_ns, ego, choice, others)
-
-    def _around(self, ego_slot: int, ego: EgoState, now_ns: int) -> tuple[list[str], Bodies]:
-        """Everyone near, seen or not: the truth that criticality is judged by."""
-        users = self._users
-        slots = users.slots()
-        near = np.hypot(users.x_m[slots] - ego.x_m, users.y_m[slots] - ego.y_m) < _TRUTH_RANGE_M
-        slots = slots[near & (slots != ego_slot)]
-        return [users.ids[other] for other in slots.tolist()], self._bodies(slots, now_ns)
+        # Everyone near, seen or not: the truth that criticality is judged by.
+        apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
+        near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
+        ids = [self._users.ids[other] for other in slots[near].tolist()]
+        self._record(name, user_id, now_ns, ego, choice, (ids, truth.take(near)))
 
     def _bodies(self, slots: Ints, now_ns: int) -> Bodies:
         here = self._users.at(now_ns, slots)
@@ -165,13 +186,13 @@ class Driving:
                 "wanted_acceleration_mps2": proposal.acceleration_mps2,
                 "acceleration_mps2": ego.acceleration_mps2,
                 "speed_mps": ego.speed_mps,
+                "lane_offset_m": choice.road.ego_left_m,
                 "gap_m": leader.gap_m if leader else math.inf,
                 "ttc_s": leader.time_to_collision_s(ego.speed_mps) if leader else math.inf,
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [
-                    (now_ns - received.message.generated_ns) / NS_PER_MS
-                    for received in proposal.messages
+                    received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
             }
         )

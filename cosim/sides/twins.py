@@ -11,6 +11,7 @@ from cosim.clock import NS_PER_MS, to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
+from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
 from vehicles.twins.connection import ConnectionAborted
@@ -96,8 +97,8 @@ class Twins:
             self._read()
             self._twins.publish(
                 [
-                    Forwarded(sent.vehicle_id, received_ns, sent.payload)
-                    for sent, received_ns in self._link.take_telemetry()
+                    Forwarded(packet.message.vehicle_id, packet.received_ns, packet.message.payload)
+                    for packet in self._link.take_at_server(MessageKind.TELEMETRY)
                 ]
             )
         except (BrokerDied, ConnectionAborted) as error:

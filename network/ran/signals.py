@@ -34,6 +34,7 @@ class Signals:
         powers_dbm: Power of each cell (cells,) [dBm].
         prbs: Resource blocks of the carrier.
         uplink_interference_mw: From `uplink.interference_mw`.
+        moving: Whether cells move, so that gains change where stations stand.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Signals:
         *,
         prbs: int,
         uplink_interference_mw: Floats,
+        moving: bool = False,
     ) -> None:
         self._settings = settings
         self._channel = channel
+        self._anew_after_m = 0.0 if moving else _ANEW_AFTER_M
         radio, handover = settings.radio, settings.handover
         elements = prbs * phy.SUBCARRIERS_PER_PRB
         self._element_power_dbm = powers_dbm - 10.0 * np.log10(elements)
@@ -94,12 +97,28 @@ class Signals:
         """Take what a station's antenna loses by where it is mounted [dB]."""
         self._loss_db[station] = loss_db
 
-    def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+    def begin(
+        self,
+        stations: Ints,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        error_db: NDArray[np.float32] | None = None,
+    ) -> None:
         """Take the first measurement of stations; arguments as for `measure`."""
         self._hear(stations, x_m, y_m, height_m)
         self.rsrp_dbm[stations] = self._now_dbm[stations]
+        if error_db is not None:
+            self.rsrp_dbm[stations] += error_db
 
-    def measure(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+    def measure(
+        self,
+        stations: Ints,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        error_db: NDArray[np.float32] | None = None,
+    ) -> None:
         """Take a measurement of stations and filter it.
 
         Args:
@@ -107,15 +126,18 @@ class Signals:
             x_m: Positions (n,) [m].
             y_m: Positions (n,) [m].
             height_m: Heights of their antennas above ground (n,) [m].
+            error_db: What is measured beside the mark (n, cells) [dB]; without it nothing is.
         """
         way = np.hypot(x_m - self._x_m[stations], y_m - self._y_m[stations])
-        moved = way >= _ANEW_AFTER_M
+        moved = way >= self._anew_after_m
         if moved.any():
             self._hear(stations[moved], x_m[moved], y_m[moved], height_m[moved])
         # A slice, where it will do, saves copying.
         dense = stations[-1] + 1 == len(stations)
         rows = slice(0, len(stations)) if dense else stations
         change = self._now_dbm[rows] - self.rsrp_dbm[rows]
+        if error_db is not None:
+            change += error_db
         change *= self._weight
         self.rsrp_dbm[rows] += change
 
