@@ -1,0 +1,1 @@
+"""A batch as one page to look at."""
