@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats, Ints
 from network.base import RADIO_LINK_FAILURES, Cause, Handovers, StationState
@@ -23,7 +24,12 @@ from network.ran.fallback import FallbackTriggers
 from network.ran.handover import HandoverDelays, History
 from network.ran.layered import LayeredScheduler, LayeredSignals
 from network.ran.layers import Layer, slices_of
-from network.ran.measurement import Levels, RadioLinkMonitor
+from network.ran.measurement import (
+    Layer1Errors,
+    Levels,
+    RadioLinkMonitor,
+    layer_1_period_ms,
+)
 from network.ran.scheduler import Scheduler
 from network.ran.signals import Signals
 from network.ran.triggers import HandoverTriggers
@@ -111,14 +117,19 @@ class Connections:
             metallised_windows=settings.radio.metallised_windows,
             seed=seed,
         )
+        keys = np.array([key_of(name) for name in names], dtype=np.uint64)
         self._fades = (
-            Fades(
+            Fades(stations, settings, keys, seed=seed) if settings.radio.fast_fading else None
+        )
+        self._errors = (
+            Layer1Errors(
                 stations,
-                settings,
-                np.array([key_of(name) for name in names], dtype=np.uint64),
+                keys,
+                sigma_db=handover.layer_1_error_db,
+                period_ms=layer_1_period_ms(handover.smtc_period_ms),
                 seed=seed,
             )
-            if settings.radio.fast_fading
+            if handover.layer_1_error_db
             else None
         )
         self._positions: Positions | None = None
@@ -198,6 +209,8 @@ class Connections:
         self._commanded[station] = False
         self._accessing[station] = False
         self._failures.forget(station)
+        if self._errors is not None:
+            self._errors.reset(station)
         if self._settings.radio.in_car_share:
             loss_db = self._car_loss.loss_db(self._key[station : station + 1])
             self._signals.lose(station, float(loss_db[0]))
@@ -299,6 +312,8 @@ class Connections:
         ):
             setattr(self, name, np.pad(getattr(self, name), more))
         self._signals.grow(stations)
+        if self._errors is not None:
+            self._errors.grow(stations)
         self._triggers.grow(stations)
         if self._fallback is not None:
             self._fallback.grow(stations)
@@ -319,12 +334,17 @@ class Connections:
         new = np.flatnonzero(self._attached & ~self._measured)
         if not new.size:
             return
-        self._signals.begin(new, *self._places(new))
+        self._signals.begin(new, *self._places(new), self._error_db(new))
         self._hear_jammers(new)
         self._measured[new] = True
         found, cell = self._strongest(new)
         self._enter_cell(found, cell)
         self.blocked_until_ns[found] = 0
+
+    def _error_db(self, stations: Ints) -> NDArray[np.float32] | None:
+        if self._errors is None:
+            return None
+        return self._errors.at(self._now_ns, stations, self._key[stations])
 
     def _measure(self) -> None:
         """Take the measurements of this instant and act on them."""
@@ -336,7 +356,7 @@ class Connections:
         rows = np.flatnonzero(self._attached)
         if not rows.size:
             return
-        self._signals.measure(rows, *self._places(rows))
+        self._signals.measure(rows, *self._places(rows), self._error_db(rows))
         if len(self._layers) > 1:
             self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in self._layers])
         self._hear_jammers(rows)
