@@ -117,12 +117,14 @@ def results(
 
 
 def report(
-    batch_dir: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a batch.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a batch or a run.")],
 ) -> None:
-    """Draw a batch into one page, `report.html` in its folder."""
+    """Draw a batch or a run into one page, `report.html` in its folder."""
+    from cosim.batch.results import RESULTS
+    from cosim.plots.page import write_run_report
     from cosim.report.batch import write_report
 
-    file = write_report(batch_dir)
+    file = write_report(folder) if (folder / RESULTS).is_file() else write_run_report(folder)
     _out.print(f"report      {file}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,1 +1,1 @@
-"""A batch as one page to look at."""
+"""Pages to look at: of a batch, and of a run."""

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cosim.batch.batch import read_together
 from cosim.batch.results import COMPLETE, Status, read_results
 from cosim.expectations import Verdict
 from cosim.kpis import describe
+from cosim.plots.page import Shown, show_run
 from cosim.recording import read_manifest
 from cosim.report.figures import draw_kpi
+from cosim.report.page import render, verdict_row
 
 REPORT = "report.html"
 _MOST_TROUBLES = 20
@@ -29,12 +30,6 @@ def write_report(batch_dir: Path) -> Path:
     """
     results = read_results(batch_dir)
     together = read_together(batch_dir)
-    environment = Environment(
-        loader=PackageLoader("cosim.report", "."),
-        autoescape=select_autoescape(["html", "j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     states = list(dict.fromkeys(results["status"]))
     scenarios = [
         _scenario(batch_dir, str(name), runs, together.get(str(name), []), states, results.attrs)
@@ -42,7 +37,8 @@ def write_report(batch_dir: Path) -> Path:
     ]
     not_passed = int((results["status"] != Status.PASSED).sum())
     missed = sum(not verdict.passed for some in together.values() for verdict in some)
-    page = environment.get_template("batch.html.j2").render(
+    page = render(
+        "batch.html.j2",
         title=f"Batch {batch_dir.resolve().name}",
         passed=not not_passed and not missed,
         verdict=_verdict(len(results), not_passed, missed),
@@ -96,11 +92,12 @@ def _scenario(
         "counts": [int(counts.get(state, 0)) for state in states],
         "varied": ", ".join(_varied(key, runs) for key in [*parameters, "seed"]),
         "parameters": parameters,
-        "verdicts": [*_over_runs(batch_dir, complete, expected), *map(_told, together)],
+        "verdicts": [*_over_runs(batch_dir, complete, expected), *map(verdict_row, together)],
         "troubles": [
             _trouble(run, parameters) for run in troubled.head(_MOST_TROUBLES).to_dict("records")
         ],
         "more_troubles": max(0, len(troubled) - _MOST_TROUBLES),
+        "first_trouble": _pictures_of_first(batch_dir, troubled),
         "pictures": [
             draw_kpi(kpi, complete, parameters) for kpi in _worth_drawing(kpis, asked, complete)
         ],
@@ -135,14 +132,21 @@ def _over_runs(
     ]
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
-    value = "nothing" if verdict.value is None else f"{verdict.value:.4g}"
-    return {**verdict._asdict(), "told": value}
-
-
 def _trouble(run: Mapping[Any, Any], parameters: Sequence[str]) -> dict[str, Any]:
     point = ", ".join(f"{key} = {run[key]}" for key in ["seed", *parameters])
-    return {**run, "point": point, "why": ""}
+    return {**run, "point": point}
+
+
+def _pictures_of_first(batch_dir: Path, troubled: pd.DataFrame) -> list[Shown]:
+    """The map and the drive of the first run that didn't pass but left something to draw."""
+    drawable = troubled["run"][troubled["status"].isin((Status.FAILED, Status.BROKE_OFF))]
+    if drawable.empty:
+        return []
+    run = drawable.iloc[0]
+    return [
+        picture._replace(title=f"{run}: {picture.title}")
+        for picture in show_run(batch_dir / run).pictures[:2]
+    ]
 
 
 def _worth_drawing(kpis: Sequence[str], asked: Sequence[str], complete: pd.DataFrame) -> list[str]:
