@@ -210,13 +210,13 @@ class QosQueues:
         return used
 
     def _at_once(self, queues: list[list[Job]], slot: int, stop: int) -> tuple[int, int] | None:
-        """Give many slots at once, up to one at most, if only one queue waits.
+        """Give many slots at once, up to one at most, if only one queue waits and may have all.
 
         Returns:
             The next slot to fill and the blocks used, or None if it isn't that simple.
         """
         waiting = [number for number, queue in enumerate(queues) if queue]
-        if self._capped or len(waiting) != 1:
+        if len(waiting) != 1 or self._max[self._kinds[waiting[0]].slice_] < 1.0:
             return None
         number = waiting[0]
         if len(queues[number]) == 1:
@@ -254,13 +254,18 @@ class QosQueues:
         blocks were shared at once.
         """
         jobs = queues[number]
-        least = min(job.need for job in jobs)
-        if least <= 2 or min(job.first_slot for job in jobs) < 0:
-            return None
+        least, limit_ns = jobs[0].need, jobs[0].limit_ns
+        for job in jobs:
+            if job.need <= 2 or job.first_slot < 0:
+                return None
+            if job.need < least:
+                least = job.need
+            if job.limit_ns < limit_ns:
+                limit_ns = job.limit_ns
         begin = self._frame.blocks_of(slot)[0]
         stop = min(
             stop,
-            -(-min(job.limit_ns for job in jobs) // self._slot_ns),
+            -(-limit_ns // self._slot_ns),
             self._frame.slot_with(begin + (least - 2) * len(jobs)),
         )
         blocks = self._frame.blocks_of(stop)[0] - begin
