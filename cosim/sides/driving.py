@@ -19,6 +19,8 @@ from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
 from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
+from vehicles.messages.frame import Frame
+from vehicles.messages.receiver import Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -35,6 +37,7 @@ class Driving:
         vehicles: moves the driven vehicles.
         link: brings messages.
         users: everyone on the road.
+        frame: of the net.
         buildings: polygons that block the view, or None.
         step_ns: the side's step [ns].
     """
@@ -49,6 +52,7 @@ class Driving:
         link: LinkSide,
         users: RoadUsers,
         *,
+        frame: Frame,
         buildings: Any,
         step_ns: int,
     ) -> None:
@@ -65,6 +69,7 @@ class Driving:
         """The function by which a vehicle is driven from afar, for those that are."""
         self.situations: dict[str, Situation] = {}
         """What each driven vehicle decided by at the last step, by its name."""
+        self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link
@@ -117,12 +122,15 @@ class Driving:
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
         )
+        receiver = self._receivers[name]
+        received = receiver.read(self._link.take_received(slot), now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
             road=road,
             seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
-            received=self._link.take_received(slot),
+            received=received,
+            ldm=receiver.ldm,
             link=self._link.view(slot),
             coverage=self._link,
         )
@@ -184,8 +192,7 @@ class Driving:
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [
-                    (now_ns - received.message.generation_time_ns) / NS_PER_MS
-                    for received in proposal.messages
+                    received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
             }
         )
