@@ -23,13 +23,14 @@ from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
 from cosim.recording import Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario
+from cosim.sides.carla import CarlaVehicles
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.twins import Twins
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m, net_frame
@@ -141,12 +142,6 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         seed=scenario.seed,
         before_step=events.apply,
     )
-    vehicles = EmbeddedVehicles(
-        traffic,
-        users,
-        {driven.id: driven.model for driven in settings.driven},
-        step_ns=to_ns(settings.step_s),
-    )
     link = LinkSide(
         _link_model(scenario, net, buildings),
         users,
@@ -155,6 +150,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         step_ns=to_ns(scenario.network.step_s),
         qos=scenario.network.qos,
     )
+    vehicles = _vehicles(scenario, traffic, users, net)
     driving = Driving(
         settings.driven,
         traffic,
@@ -169,7 +165,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         users, link, scenario.v2x, scenario.twins, frame=frame, seed=scenario.seed
     )
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
-    sources: list[Source] = [link, driving, events]
+    sources: list[Source] = [vehicles, link, driving, events]
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
         sides.append(remote)
@@ -186,6 +182,21 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sources.append(twins)
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
+
+
+def _vehicles(
+    scenario: Scenario, traffic: SumoTraffic, users: RoadUsers, net: Path
+) -> DrivenVehicles:
+    settings = scenario.vehicles
+    models = {driven.id: driven.model for driven in settings.driven}
+    step_ns = to_ns(settings.step_s)
+    if settings.backend == "embedded":
+        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+    vehicles = CarlaVehicles(
+        settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
+    )
+    vehicles.prepare(net)
+    return vehicles
 
 
 def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> LinkModel:
