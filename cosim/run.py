@@ -23,6 +23,7 @@ from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
 from cosim.recording import Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario
+from cosim.sides.carla import CarlaVehicles
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
@@ -30,7 +31,7 @@ from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m, net_frame, net_location
@@ -143,12 +144,6 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         seed=scenario.seed,
         before_step=events.apply,
     )
-    vehicles = EmbeddedVehicles(
-        traffic,
-        users,
-        {driven.id: driven.model for driven in settings.driven},
-        step_ns=to_ns(settings.step_s),
-    )
     link = LinkSide(
         _link_model(scenario, net, buildings),
         users,
@@ -157,6 +152,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         step_ns=to_ns(scenario.network.step_s),
         qos=scenario.network.qos,
     )
+    vehicles = _vehicles(scenario, traffic, users, net)
     driving = Driving(
         settings.driven,
         traffic,
@@ -169,7 +165,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
-    sources: list[Source] = [link, driving, events]
+    sources: list[Source] = [vehicles, link, driving, events]
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
         sides.append(remote)
@@ -199,6 +195,21 @@ def _georeference(net: Path) -> Georeference | None:
         return Georeference(location.projection, location.offset_m)
     except ValueError as error:
         raise BadInput(f"{net}: {error}") from error
+
+
+def _vehicles(
+    scenario: Scenario, traffic: SumoTraffic, users: RoadUsers, net: Path
+) -> DrivenVehicles:
+    settings = scenario.vehicles
+    models = {driven.id: driven.model for driven in settings.driven}
+    step_ns = to_ns(settings.step_s)
+    if settings.backend == "embedded":
+        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+    vehicles = CarlaVehicles(
+        settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
+    )
+    vehicles.prepare(net)
+    return vehicles
 
 
 def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> LinkModel:

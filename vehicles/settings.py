@@ -12,6 +12,8 @@ from vehicles.driving.registry import Drive
 from vehicles.dynamics import vehicle_parameters
 from vehicles.sensing import SensorSettings
 
+CarlaSensor = Literal["collision", "gnss", "imu"]
+
 
 class FromTraffic(Settings):
     """Which vehicle of SUMO's own demand to drive: the first that fits."""
@@ -64,10 +66,43 @@ class DrivenSettings(Settings):
         return self
 
 
+class CarlaSettings(Settings):
+    """The CARLA server that moves the driven vehicles and shows everybody else."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Where the server is.")
+    port: int = Field(2000, ge=1, le=65535, description="Its port for calls.")
+    town: str | None = Field(
+        None,
+        min_length=1,
+        description="A map of the server's, such as Town04, whose roads become SUMO's net; "
+        "`traffic.net` may then be left out.",
+    )
+    generate: bool = Field(
+        True,
+        description="SUMO's net becomes the server's map, unless a town is named. False: the map "
+        "that the server has loaded is the same road already.",
+    )
+    traffic_lights: Literal["sumo", "carla"] = Field(
+        "sumo", description="Whose traffic lights the other side shows."
+    )
+    sensors: list[CarlaSensor] = Field(
+        ["collision"],
+        description="CARLA's sensors on every driven vehicle. Collisions count as such; GNSS and "
+        "IMU feed the telemetry.",
+    )
+    timeout_s: float = Field(
+        60.0, gt=0, description="Wall-clock time that the server has to load a map or to answer."
+    )
+
+
 class VehiclesSettings(Settings):
     """The driven vehicles and what moves them."""
 
-    backend: Literal["embedded"] = Field("embedded", description="What moves driven vehicles.")
+    backend: Literal["embedded", "carla"] = Field(
+        "embedded",
+        description="What moves driven vehicles: the vehicle model in this process, or CARLA.",
+    )
+    carla: CarlaSettings = CarlaSettings()
     step_s: float = Field(
         0.02,
         gt=0,
