@@ -53,7 +53,7 @@ class Recorded(NamedTuple):
             raise BadInput(f"{self.run_dir}: its table {name} can't be read: {error}") from error
 
     def cell_load(self) -> CellLoad | None:
-        """The cells' load, the run's own packets included; None if it broke off before it had any."""
+        """The cells' load, the run's own packets included; None if it has none."""
         columns = ["downlink_utilisation", "uplink_utilisation"]
         cells = self.table("cells", ["cell", *columns])
         if cells.empty:
