@@ -12,8 +12,13 @@ from network.plugins import build, named_class
 from network.settings import ClassPath, Settings
 from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
+from vehicles.driving.cacc import Cacc, CaccSettings
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.glosa import Glosa, GlosaSettings
+from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
+from vehicles.driving.platoon import Platoon, PlatoonSettings
+from vehicles.driving.vru_warning import VruWarning
 
 
 class NoSettings(Settings):
@@ -51,6 +56,11 @@ class Drive(Settings):
     acc: AccSettings | None = None
     emergency_brake_warning: NoSettings | None = None
     network_aware: NetworkAwareSettings | None = None
+    cacc: CaccSettings | None = None
+    platoon: PlatoonSettings | None = None
+    glosa: GlosaSettings | None = None
+    intersection_warning: NoSettings | None = None
+    vru_warning: NoSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -100,7 +110,17 @@ class Drive(Settings):
 
 
 FUNCTIONS: dict[str, Any] = {
-    function.name: function for function in (Acc, EmergencyBrakeWarning, NetworkAware)
+    function.name: function
+    for function in (
+        Acc,
+        Cacc,
+        EmergencyBrakeWarning,
+        Glosa,
+        IntersectionWarning,
+        NetworkAware,
+        Platoon,
+        VruWarning,
+    )
 }
 """Classes of the functions that come with the bridge, by name."""
 
