@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cosim import safety
+from cosim import encounters, safety
 from cosim.recording import read_table
 from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
-_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS)
+_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS, *encounters.DESCRIPTIONS)
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
     "collisions": "road users that the vehicle touched",
     **safety.DESCRIPTIONS,
+    **encounters.DESCRIPTIONS,
     "v2x.sent": "packets sent, to the server or on to each addressee",
     "v2x.delivered": "of those, delivered",
     "v2x.delivery_ratio": "delivered of those whose fate is known",
@@ -64,14 +65,17 @@ def measure(
 ) -> dict[str, float | None]:
     """KPIs of a run; None where it has no such thing to measure."""
     kpis: dict[str, float | None] = {}
-    decisions = read_table(run_dir, "decisions", safety.COLUMNS)
+    decisions = read_table(run_dir, "decisions", [*safety.COLUMNS, "id"])
+    road_users = read_table(run_dir, "road_users", ["time_s", "id", "x_m", "y_m", "heading_rad"])
+    bodies = read_table(run_dir, "bodies", ["id", "length_m", "width_m"])
     events = read_table(run_dir, "events", ["kind", "id"])
     for vehicle in driven:
         own = decisions[decisions["vehicle"] == vehicle]
         hits = (events["kind"] == "collision") & (events["id"] == vehicle)
         kpis[f"{vehicle}.collisions"] = int(hits.sum())
-        for name, figure in safety.safety_of(own).items():
-            kpis[f"{vehicle}.{name}"] = _value(figure)
+        user_id = str(own["id"].iloc[0]) if len(own) else ""
+        figures = safety.safety_of(own) | encounters.encounters_of(road_users, bodies, user_id)
+        kpis.update({f"{vehicle}.{name}": _value(figure) for name, figure in figures.items()})
     columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
     packets = read_table(run_dir, "packets", columns)
     kpis.update(_messages(packets))

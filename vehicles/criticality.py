@@ -29,6 +29,9 @@ class Patience(NamedTuple):
     """Who is on foot and arrives sooner than this [s]."""
 
 
+PATIENCE = Patience()
+
+
 class Leader(NamedTuple):
     """The nearest road user in the way ahead."""
 
@@ -87,7 +90,7 @@ def find_crossing(
     ego: EgoState,
     others: Bodies,
     *,
-    patience: Patience = Patience(),
+    patience: Patience = PATIENCE,
     reach_m: Floats | None = None,
 ) -> Leader | None:
     """The nearest place where somebody who crosses the path would be in the vehicle's way.

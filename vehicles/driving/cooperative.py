@@ -78,9 +78,9 @@ class CooperativeFollower:
 
     The law is that of Ploeg, Scheepers, van Nunen, van de Wouw and Nijmeijer, "Design and
     experimental evaluation of cooperative adaptive cruise control" (ITSC 2011): the commanded
-    acceleration u obeys h du/dt = -u + kp e + kd de/dt + w, with the spacing error e = gap - r - h v
-    and the acceleration w that the vehicle ahead tells of. Gap and closing speed are the own
-    sensor's.
+    acceleration u obeys h du/dt = -u + kp e + kd de/dt + w, with the spacing error
+    e = gap - r - h v and the acceleration w that the vehicle ahead tells of. Gap and closing speed
+    are the own sensor's.
 
     Args:
         alone_time_gap_s: the gap from which it isn't needed: another function's who sees no
