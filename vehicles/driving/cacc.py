@@ -21,7 +21,7 @@ class CaccSettings(Settings):
         1.5, gt=0, le=5, description="Time gap at which `acc` takes over, its own."
     )
     max_age_ms: float = Field(
-        1200.0, gt=0, le=2000, description="Information older than this doesn't count as heard."
+        700.0, gt=0, le=2000, description="Information older than this doesn't count as heard."
     )
 
     @model_validator(mode="after")
