@@ -16,7 +16,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from cosim.batch.baseline_command import app as baseline_app
 from cosim.batch.command import batch, results
+from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
 
@@ -31,6 +33,9 @@ _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 app.command()(batch)
 app.command()(results)
+app.command()(envelope)
+app.command()(falsify)
+app.add_typer(baseline_app, name="baseline")
 
 
 def main() -> None:
@@ -139,6 +144,31 @@ def plot(
         _err.print(f"cosim: {note}", markup=False)
     for file in drawn.files:
         _out.print(f"drawn       {file}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("carla-server")
+def carla_server(
+    port: Annotated[
+        int, typer.Option(min=0, max=65534, help="RPC port; streams are on the next. 0: any free.")
+    ] = 2000,
+    net: Annotated[Path | None, typer.Option(help="SUMO net to drive on.")] = None,
+    xodr: Annotated[Path | None, typer.Option(help="OpenDRIVE map to drive on.")] = None,
+    hz: Annotated[
+        float, typer.Option(min=0.1, max=1000, help="Ticks per second while no client sets them.")
+    ] = 20.0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve CARLA 0.9.16's protocol without graphics, to any unmodified CARLA client."""
+    from cosim.carla_server import run_carla_server
+
+    run_carla_server(
+        host=host,
+        port=port,
+        net=net,
+        xodr=xodr,
+        hz=hz,
+        ready=lambda line: print(line, flush=True),  # noqa: T201
+    )
 
 
 def _fresh_folder(name: str) -> Path:

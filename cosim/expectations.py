@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, model_validator
@@ -109,6 +109,11 @@ def check_names(expect: Mapping[str, Bounds], known: list[str]) -> None:
     """
     for name in expect:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean `{nearest[0]}`?" if nearest else f"known are {', '.join(known)}"
-            raise BadInput(f"expect: unknown KPI `{name}`; {hint}")
+            raise BadInput(f"expect: {nearest_kpi(name, known)}")
+
+
+def nearest_kpi(name: str, known: Sequence[str]) -> str:
+    """What to say of a KPI that no run has."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean `{nearest[0]}`?" if nearest else f"known are {', '.join(known)}"
+    return f"unknown KPI `{name}`; {hint}"

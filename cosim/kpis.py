@@ -55,6 +55,18 @@ def describe(kpi: str) -> str:
     return DESCRIPTIONS.get(kpi) or DESCRIPTIONS[kpi.split(".", 1)[1]]
 
 
+# By the end of a KPI's name. Of the others, such as the number of handovers, neither is better.
+_BETTER_HIGH = ("delivery_ratio", "sinr_db.p5", "sinr_db.p50", *REQUIREMENTS)
+_BETTER_LOW = ("collisions", "hard_brakes", ".p50", ".p95", ".p99", "ping_pongs", "_failures")
+
+
+def better_sign(kpi: str) -> int:
+    """1 for a KPI that is better when high, -1 when low, 0 when neither is better."""
+    if kpi.endswith(_BETTER_HIGH) or ".min_" in kpi:
+        return 1
+    return -1 if kpi.endswith(_BETTER_LOW) or ".max_" in kpi else 0
+
+
 def measure(
     run_dir: Path,
     driven: list[str],

@@ -31,7 +31,7 @@ from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m
+from cosim.traffic.net import net_bounds_m, net_frame
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
@@ -129,6 +129,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
+    frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
     traffic = SumoTraffic(
@@ -159,10 +160,13 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         vehicles,
         link,
         users,
+        frame=frame,
         buildings=shapely.STRtree(outlines) if outlines else None,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(users, link, scenario.v2x, scenario.twins, seed=scenario.seed)
+    on_board = OnBoardUnits(
+        users, link, scenario.v2x, scenario.twins, frame=frame, seed=scenario.seed
+    )
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     sources: list[Source] = [link, driving, events]
     if scenario.twins is not None:

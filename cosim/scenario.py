@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import types
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -132,6 +133,24 @@ def load_scenario(path: Path, overrides: Iterable[str] = (), *, told_as: str = "
     return _with_paths_from(scenario, path)
 
 
+def save_scenario(scenario: Scenario, file: Path) -> None:
+    """Write a scenario into a file that `load_scenario` reads as the same.
+
+    What it doesn't say itself is left to the defaults; its paths become relative to the file.
+    """
+    folder = file.parent.resolve()
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            return {key: plain(value) for key, value in node.items()}
+        if isinstance(node, list | tuple):
+            return [plain(value) for value in node]
+        return Path(os.path.relpath(node, folder)).as_posix() if isinstance(node, Path) else node
+
+    with file.open("w") as stream:
+        YAML().dump(plain(scenario.model_dump(exclude_unset=True)), stream)
+
+
 def _around_sumocfg(path: Path) -> dict[str, Any]:
     configuration = read_configuration(path)
     end_s = configuration.end_s or configuration.begin_s + _FALLBACK_DURATION_S
@@ -171,11 +190,11 @@ def _override(document: dict[str, Any], override: str, told_as: str) -> tuple[st
     part: Any
     try:
         for part, following in pairwise(parts):
-            standing = node[part] if isinstance(node, list) else node.get(part)
-            if not isinstance(standing, Mapping | list):
-                # What stands there as a single value gives way to one with parts.
-                node[part] = [] if isinstance(following, int) else {}
-            node = node[part]
+            child = node[part] if isinstance(node, list) else node.get(part)
+            if not isinstance(child, Mapping | list):
+                # A single value gives way to one with parts.
+                child = node[part] = [] if isinstance(following, int) else {}
+            node = child
         if isinstance(node, list) and parts[-1] == len(node):
             node.append(value)
         else:
@@ -272,7 +291,7 @@ def _with_paths_from(scenario: Scenario, path: Path) -> Scenario:
     traffic, network = scenario.traffic, scenario.network
 
     def found(given: Path, key: str) -> Path:
-        resolved = folder / given
+        resolved = Path(os.path.normpath(folder / given))
         if not resolved.is_file():
             raise BadInput(f"{path}: `{key}`: no such file: {resolved}")
         return resolved

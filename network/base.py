@@ -58,6 +58,8 @@ class Cause(IntEnum):
     T304_EXPIRY = 8  # the same, came back in the target after all, or never left (DAPS)
     MEASURED = 9  # read from a measured drive, which doesn't tell why
     RULE = 10  # a rule of one's own
+    A4 = 11  # back in a layer above, as from a satellite to the ground
+    FALLBACK = 12  # after radio link failure, in another layer
 
 
 HANDOVER_FAILURES = frozenset(
@@ -73,7 +75,13 @@ HANDOVER_FAILURES = frozenset(
 """Causes that a failed handover, or one that should have been, comes to."""
 
 RADIO_LINK_FAILURES = frozenset(
-    (Cause.REESTABLISHMENT, Cause.TOO_LATE, Cause.TOO_EARLY, Cause.WRONG_CELL)
+    (
+        Cause.REESTABLISHMENT,
+        Cause.TOO_LATE,
+        Cause.TOO_EARLY,
+        Cause.WRONG_CELL,
+        Cause.FALLBACK,
+    )
 )
 """Causes that follow a radio link failure, if there was a cell before."""
 

@@ -169,8 +169,8 @@ class RadioImpairments:
 
     Args:
         settings: The network's settings.
-        names: The cells' names.
-        cells: Where they are.
+        names: The cells' names, those on the ground first.
+        cells: Where the cells on the ground are.
         prbs: Resource blocks of the carrier.
 
     Raises:
@@ -182,6 +182,7 @@ class RadioImpairments:
     ) -> None:
         self._radio = settings.radio
         self._cells = cells
+        self._names = names
         self._prbs = prbs
         self._outages = [
             (*_span_ns(one), cells_called(one.cell, names, one.kind))
@@ -211,7 +212,7 @@ class RadioImpairments:
 
     def off_air(self, instant_ns: int) -> Bools:
         """Return which cells are off the air at an instant (cells,)."""
-        off = np.zeros(len(self._cells.x_m), dtype=np.bool_)
+        off = np.zeros(len(self._names), dtype=np.bool_)
         for begin, end, mask in self._outages:
             if begin <= instant_ns < end:
                 off |= mask
@@ -235,7 +236,7 @@ class RadioImpairments:
             whereabouts: Tells x and y [m] of a station by its key; None if it isn't there.
 
         Returns:
-            Power at the stations (n,) and at the base stations (cells,) [mW].
+            Power at the stations (n,) and at the base stations on the ground (cells,) [mW].
         """
         down, up = np.zeros(len(x_m)), np.zeros(len(self._cells.x_m))
         for begin, end, jammer in self._jammers:

@@ -21,10 +21,12 @@ from network.packet import (
 )
 from network.plugins import scheduler
 from network.radio.channel import Sight
-from network.ran.cells import Bounds, cell_names, sites_of, utilisation_of
+from network.ran.cells import Bounds, Timeline, utilisation_of
 from network.ran.connections import NO_CELL, Connections
 from network.ran.fades import DOWN, UP
-from network.ran.scheduler import Arrivals
+from network.ran.layered import LayeredScheduler
+from network.ran.layers import Layer, layers_of, slices_of
+from network.ran.scheduler import Arrivals, Scheduler
 from network.settings import NetworkSettings
 
 # The columns of a packet's luck.
@@ -62,13 +64,10 @@ class Link(LinkModel):
     ) -> None:
         super().__init__()
         self._settings = settings
-        sites = sites_of(settings, bounds_m)
-        self.cell_names = cell_names(sites)
-        keys = np.array([key_of(name) for name in self.cell_names], dtype=np.uint64)
+        layers = layers_of(settings, bounds_m, seed=seed, sight=buildings)
+        self.cell_names = tuple(name for layer in layers for name in layer.cell_names)
         load = utilisation_of(settings, self.cell_names)
-        self._down, self._up = (
-            scheduler(settings, way, cell_keys=keys, utilisation=load, seed=seed) for way in "DU"
-        )
+        self._down, self._up = (_scheduler(layers, way, load, seed=seed) for way in "DU")
         self._core = Core(settings.core, seed)
         rules = settings.scheduling
         self._request_period_ns = round(rules.scheduling_request_period_ms * NS_PER_MS)
@@ -93,12 +92,8 @@ class Link(LinkModel):
         self._request_offset_ns = np.zeros(len(self._attached), dtype=np.int64)
         self._connections = Connections(
             len(self._attached),
-            settings,
-            sites,
-            self.cell_names,
+            layers,
             seed=seed,
-            bounds_m=bounds_m,
-            sight=buildings,
             down=self._down,
             up=self._up,
             interrupt=self._put_back,
@@ -234,6 +229,19 @@ class Link(LinkModel):
         flights.plan_ns[rows] = plan
         flights.plan_fate[rows] = fate
         (flights.cell_up if up else flights.cell_down)[rows] = serving
+        if not scheduler.by_qos:
+            self._fly(leg + 1, rows)
+
+    def _fly(self, leg: int, rows: Ints) -> None:
+        """Let packets whose radio leg is planned take their time through space.
+
+        Up, a request and its grant go ahead of the packet, unless the grant is a configured one.
+        """
+        flights = self._flights
+        up = leg == Leg.UP_RADIO
+        cells = (flights.cell_up if up else flights.cell_down)[rows]
+        ways = np.where(up & ~self._has_grant[flights.five_qi[rows]], 3, 1)
+        flights.plan_ns[rows, 2:] += (ways * self._connections.one_way_ns[cells])[:, None]
 
     def _land(self, leg: Leg, to_ns: int) -> None:
         """End the radio leg of packets that are done with it."""
@@ -326,6 +334,7 @@ class Link(LinkModel):
         there = flights.packet_id[row] == packet_id
         flights.plan_ns[row[there]] = plan[there]
         flights.plan_fate[row[there]] = fate[there]
+        self._fly(leg, row[there])
 
     def _hold_down(self, wire: WireImpairments, rows: Ints) -> None:
         """Let packets at the end of the backhaul go through what is wrong with it."""
@@ -390,3 +399,21 @@ def _waiting(ready_ns: Ints) -> Ints:
     """Return plans of packets that are ready for the queue and wait for their station."""
     never = np.full_like(ready_ns, NEVER)
     return np.stack([ready_ns, ready_ns, never, never], axis=1)
+
+
+def _scheduler(
+    layers: tuple[Layer, ...], way: str, load: Timeline, *, seed: int
+) -> Scheduler | LayeredScheduler:
+    """Return a direction's scheduler of all layers."""
+    cells = slices_of(layers)
+    each = [
+        scheduler(
+            layer.settings,
+            way,
+            cell_keys=np.array([key_of(name) for name in layer.cell_names], dtype=np.uint64),
+            utilisation=Timeline(load.from_ns, [values[mine] for values in load.values]),
+            seed=seed,
+        )
+        for layer, mine in zip(layers, cells, strict=True)
+    ]
+    return each[0] if len(each) == 1 else LayeredScheduler(each, cells)

@@ -100,8 +100,11 @@ class V2xSettings(Settings):
         le=1,
         description="Share of SUMO's road users that are connected; driven vehicles always are.",
     )
-    cam_rate_hz: float = Field(
-        10.0, gt=0, le=10, description="Awareness messages per second (ETSI EN 302 637-2)."
+    cam_rate_hz: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Awareness messages per second; by the rules of EN 302 637-2 if not given.",
     )
     cam_radius_m: float = Field(
         300.0, gt=0, description="How far from its sender the edge server hands a CAM on."

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import pandas as pd
 
 from cosim.batch.junit import write_junit
-from cosim.batch.plan import PlannedRun
+from cosim.batch.plan import Executor, PlannedRun
 from cosim.batch.results import COMPLETE, Status, is_complete, status_of, write_results
 from cosim.batch.seeds import check_trends, judge_together
 from cosim.expectations import Verdict, check_names
@@ -22,9 +21,6 @@ from cosim.kpis import kpi_names
 
 _PLAN = "batch.json"
 _JUNIT = "junit.xml"
-
-Executor: TypeAlias = Callable[[Sequence[PlannedRun], Path], Generator[PlannedRun]]
-"""Computes runs, each into the folder of its id below a batch's, and yields each when it ended."""
 
 
 class Batch(NamedTuple):
@@ -75,12 +71,11 @@ def run_batch(
             on_end(run, status_of(batch_dir, run))
         else:
             todo.append(run)
-    with closing(execute_all(todo, batch_dir)) as ended:
-        for run in ended:
-            status = status_of(batch_dir, run)
-            on_end(run, status)
-            if fail_fast and status is not Status.PASSED:
-                break
+    for run in execute_all(todo, batch_dir):
+        status = status_of(batch_dir, run)
+        on_end(run, status)
+        if fail_fast and status is not Status.PASSED:
+            break
     return _judge(runs, batch_dir)
 
 

@@ -11,11 +11,12 @@ import io
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cosim.batch.plan import PlannedRun
+from cosim.batch.plan import Executor, PlannedRun
 from cosim.batch.workers import TRIES, execute, note_end
 from cosim.federate import BadInput, RunError, SideDied
 from cosim.scenario import Scenario
@@ -26,14 +27,11 @@ class _Returned(NamedTuple):
     folder: bytes
 
 
-def execute_on_cluster(
-    runs: Sequence[PlannedRun], batch_dir: Path, *, scheduler: str
-) -> Generator[PlannedRun]:
-    """Run them all on a cluster; yields each as soon as its folder is here.
+@contextmanager
+def cluster_workers(scheduler: str) -> Iterator[Executor]:
+    """The workers of a cluster, as something that executes runs.
 
     Args:
-        runs: what to run.
-        batch_dir: the batch's folder; each run gets the folder of its id below it.
         scheduler: address of Dask's scheduler, such as tcp://host:8786.
 
     Raises:
@@ -43,13 +41,13 @@ def execute_on_cluster(
     client = _connect(scheduler)
     from distributed import CancelledError, KilledWorker, as_completed
 
-    tries: dict[str, int] = {}
+    def execute_all(runs: Sequence[PlannedRun], batch_dir: Path) -> Iterator[PlannedRun]:
+        tries: dict[str, int] = {}
 
-    def submit(run: PlannedRun) -> Any:
-        tries[run.id] = tries.get(run.id, 0) + 1
-        return client.submit(_execute_remotely, run.scenario, pure=False)
+        def submit(run: PlannedRun) -> Any:
+            tries[run.id] = tries.get(run.id, 0) + 1
+            return client.submit(_execute_remotely, run.scenario, pure=False)
 
-    try:
         run_of = {submit(run): run for run in runs}
         ended = as_completed(run_of)  # type: ignore[no-untyped-call]
         for future in ended:
@@ -69,6 +67,9 @@ def execute_on_cluster(
                 continue
             _unpack(returned.folder, batch_dir / run.id)
             yield run
+
+    try:
+        yield execute_all
     finally:
         client.close()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,10 +25,9 @@ from rich.table import Table
 from cosim.federate import INTERRUPTED, BadInput
 
 if TYPE_CHECKING:
-    from cosim.batch.batch import Batch, Executor
-    from cosim.batch.plan import PlannedRun
+    from cosim.batch.batch import Batch
+    from cosim.batch.plan import Executor, PlannedRun
     from cosim.batch.results import Status
-    from cosim.batch.sweep import Values
 
 _out = Console()
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -69,31 +67,24 @@ def batch(
 ) -> None:
     """Run scenarios over their sweeps; exit 0 if all is as expected, else the worst of 1, 2, 3."""
     from cosim.batch.batch import run_batch
-    from cosim.batch.cluster import execute_on_cluster
     from cosim.batch.plan import find_scenarios, plan
-    from cosim.batch.workers import execute_all
+    from cosim.batch.sweep import read_dimension
 
     if resume and out is None:
         raise BadInput("--resume: name the batch's folder with --out")
-    swept = dict(_read_sweep(given) for given in sweeps)
+    swept = dict(read_dimension("--sweep", given) for given in sweeps)
     runs = plan(find_scenarios(scenarios), overrides=overrides, sweep=swept)
     batch_dir = out or Path("runs") / f"batch-{datetime.now():%Y%m%d-%H%M%S}"
-    executor: Executor
-    if cluster is None:
-        executor = partial(execute_all, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout_s)
-    elif jobs is not None or timeout_s is not None:
-        raise BadInput("--cluster: --jobs and --timeout-s are for workers of this machine")
-    else:
-        executor = partial(execute_on_cluster, scheduler=cluster)
     try:
-        with _progress(len(runs)) as on_end:
+        with (
+            _workers(jobs, timeout_s, cluster) as execute_all,
+            _progress(len(runs)) as on_end,
+        ):
             ended = run_batch(
-                runs, batch_dir, executor, resume=resume, fail_fast=fail_fast, on_end=on_end
+                runs, batch_dir, execute_all, resume=resume, fail_fast=fail_fast, on_end=on_end
             )
     except KeyboardInterrupt:
-        _err.print(
-            f"cosim: interrupted; go on with the same command and --resume --out {batch_dir}"
-        )
+        _err.print(f"cosim: interrupted; --resume --out {batch_dir} goes on with it")
         raise typer.Exit(INTERRUPTED) from None
     _print_batch(ended, batch_dir)
     raise typer.Exit(ended.exit_code)
@@ -124,24 +115,17 @@ def results(
     _out.print(table)
 
 
-def _read_sweep(given: str) -> tuple[str, Values]:
-    """Read `key.path=a,b,c` or `key.path=1..20`."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
+def _workers(
+    jobs: int | None, timeout_s: float | None, cluster: str | None
+) -> AbstractContextManager[Executor]:
+    from cosim.batch.cluster import cluster_workers
+    from cosim.batch.workers import local_workers
 
-    from cosim.batch.sweep import Span
-
-    key, _, text = given.partition("=")
-    low, dots, high = text.partition("..")
-    try:
-        if dots:
-            return key, Span.model_validate({"from": int(low), "to": int(high)})
-        values = YAML(typ="safe").load(f"[{text}]")
-    except (ValueError, MarkedYAMLError):
-        values = None
-    if not key or not values:
-        raise BadInput(f"--sweep {given}: expected key.path=a,b,c or key.path=1..20")
-    return key, values
+    if cluster is None:
+        return local_workers(jobs or os.cpu_count() or 1, timeout_s)
+    if jobs is not None or timeout_s is not None:
+        raise BadInput("--cluster: --jobs and --timeout-s are for workers of this machine")
+    return cluster_workers(cluster)
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from cosim.batch.sweep import Point, Values, merged
 from cosim.federate import BadInput
@@ -36,6 +36,10 @@ class PlannedRun(NamedTuple):
     def parameters(self) -> Point:
         """The point without the seed."""
         return {key: value for key, value in self.point.items() if key != "seed"}
+
+
+Executor: TypeAlias = Callable[[Sequence[PlannedRun], Path], Iterator[PlannedRun]]
+"""Computes runs, each into the folder of its id below a batch's, and yields each when it ended."""
 
 
 def find_scenarios(given: Iterable[str]) -> list[Path]:
@@ -91,14 +95,15 @@ def plan(
         width = len(str(len(points)))
         for number, point in enumerate(points, start=1):
             run_id = f"{name}/{number:0{width}}" if len(points) > 1 else name
-            runs.append(_at_point(run_id, file, overrides, point))
+            runs.append(at_point(run_id, file, overrides, point))
     return runs
 
 
-def _at_point(run_id: str, file: Path, overrides: Sequence[str], point: Point) -> PlannedRun:
-    at_point = [f"{key}={json.dumps(value)}" for key, value in point.items()]
+def at_point(run_id: str, file: Path, overrides: Sequence[str], point: Point) -> PlannedRun:
+    """A scenario at one point, whatever its own sweep is."""
+    values = [f"{key}={json.dumps(value)}" for key, value in point.items()]
     try:
-        scenario = load_scenario(file, [*overrides, *at_point], told_as=f"{file}: `sweep`")
+        scenario = load_scenario(file, [*overrides, *values], told_as=f"{file}: `sweep`")
     except BadInput as error:
         return PlannedRun(run_id, point, None, str(error))
     return PlannedRun(run_id, point, scenario.model_copy(update={"sweep": None}))

@@ -20,7 +20,7 @@ import pandas as pd
 
 from cosim.batch.plan import PlannedRun
 from cosim.expectations import Verdict
-from cosim.federate import BadInput
+from cosim.federate import BadInput, RunError
 from cosim.recording import MANIFEST, read_kpis, read_manifest
 
 RESULTS = "results.parquet"
@@ -61,6 +61,21 @@ def status_of(batch_dir: Path, run: PlannedRun) -> Status:
     """What came of a run."""
     status: Status = _row(batch_dir / run.id, run)["status"]
     return status
+
+
+def kpis_of(batch_dir: Path, run: PlannedRun) -> dict[str, float | None]:
+    """KPIs of a run that must have gone to its end.
+
+    Raises:
+        BadInput: it can't be run.
+        RunError: it broke off.
+    """
+    row = _row(batch_dir / run.id, run)
+    if row["status"] not in COMPLETE:
+        told = f"run {batch_dir / run.id} at {run.point}: {row['status']}: {row['told']}"
+        raise BadInput(told) if row["status"] is Status.REFUSED else RunError(told)
+    kpis: dict[str, float | None] = row["kpis"]
+    return kpis
 
 
 def write_results(batch_dir: Path, runs: Sequence[PlannedRun]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -9,7 +9,10 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
 
+from cosim.federate import BadInput
 from network.arrays import Floats, Ints
 from network.draws import Draws, key_of
 from network.settings import Settings
@@ -163,3 +166,24 @@ def merged(sweep: Sweep | None, more: Mapping[str, Values]) -> Sweep:
     given: dict[str, Any] = {} if sweep is None else sweep.model_dump()
     kept = {key: values for key, values in given.items() if values}
     return Sweep.model_validate({**kept, **more})
+
+
+def read_dimension(option: str, given: str) -> tuple[str, Values]:
+    """Read a dimension from the command line: `key.path=a,b,c` or `key.path=1..20`.
+
+    Raises:
+        BadInput: another form; names the option.
+    """
+    key, _, text = given.partition("=")
+    low, dots, high = text.partition("..")
+    values: Values | None
+    try:
+        if dots:
+            values = Span.model_validate({"from": float(low), "to": float(high)})
+        else:
+            values = YAML(typ="safe").load(f"[{text}]")
+    except (ValueError, MarkedYAMLError):
+        values = None
+    if not key or not values:
+        raise BadInput(f"{option} {given}: expected key.path=a,b,c or key.path=low..high")
+    return key, values

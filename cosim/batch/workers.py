@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -19,10 +19,10 @@ from pathlib import Path
 
 from pebble import ProcessExpired, ProcessPool
 
-from cosim.batch.plan import PlannedRun
+from cosim.batch.plan import Executor, PlannedRun
 from cosim.federate import RunError
 from cosim.recording import MANIFEST, read_manifest, write_manifest
-from cosim.run import run
+from cosim.run import run as run_scenario
 from cosim.scenario import Scenario
 
 TRIES = 2
@@ -41,7 +41,7 @@ def execute(scenario: Scenario, run_dir: Path) -> int:
     log = run_dir.with_name(f"{run_dir.name}.log")
     try:
         with _output_to(log):
-            run(scenario, run_dir)
+            run_scenario(scenario, run_dir)
     except RunError as error:
         note_end(run_dir, str(error), error.exit_code)
         return error.exit_code
@@ -57,16 +57,13 @@ def execute(scenario: Scenario, run_dir: Path) -> int:
     return 0
 
 
-def execute_all(
-    runs: Sequence[PlannedRun], batch_dir: Path, *, jobs: int, timeout_s: float | None
-) -> Generator[PlannedRun]:
-    """Run them all; yields each as soon as its folder says what came of it.
+@contextmanager
+def local_workers(jobs: int, timeout_s: float | None = None) -> Iterator[Executor]:
+    """Worker processes of this machine, as something that executes runs; they end with the block.
 
-    Closing the iterator ends the workers; what they were at stays incomplete.
+    What they are at when the block is left stays incomplete.
 
     Args:
-        runs: what to run.
-        batch_dir: the batch's folder; each run gets the folder of its id below it.
         jobs: how many workers.
         timeout_s: wall-clock time that one run may take.
     """
@@ -77,23 +74,27 @@ def execute_all(
         initializer=_leave_interrupts_to_parent,
         context=get_context("spawn"),
     )
-    tries: dict[str, int] = {}
 
-    def schedule(planned: PlannedRun) -> Future[int]:
-        tries[planned.id] = tries.get(planned.id, 0) + 1
-        return pool.schedule(execute, (planned.scenario, batch_dir / planned.id), timeout=timeout_s)
+    def execute_all(runs: Sequence[PlannedRun], batch_dir: Path) -> Iterator[PlannedRun]:
+        tries: dict[str, int] = {}
 
-    try:
-        pending = {schedule(planned): planned for planned in runs}
+        def schedule(run: PlannedRun) -> Future[int]:
+            tries[run.id] = tries.get(run.id, 0) + 1
+            return pool.schedule(execute, (run.scenario, batch_dir / run.id), timeout=timeout_s)
+
+        pending = {schedule(run): run for run in runs}
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
-                planned = pending.pop(future)
-                exit_code = _came_of(future, batch_dir / planned.id)
-                if exit_code == RunError.exit_code and tries[planned.id] < TRIES:
-                    pending[schedule(planned)] = planned
+                run = pending.pop(future)
+                exit_code = _came_of(future, batch_dir / run.id)
+                if exit_code == RunError.exit_code and tries[run.id] < TRIES:
+                    pending[schedule(run)] = run
                 else:
-                    yield planned
+                    yield run
+
+    try:
+        yield execute_all
     finally:
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()

@@ -24,17 +24,9 @@ from cosim.traffic.files import net_and_additional
 from cosim.traffic.net import net_bounds_m
 from network.arrays import Floats, Ints
 from network.phy import prb_count
-from network.ran.cells import (
-    Bounds,
-    Timeline,
-    cell_names,
-    path_gains_of,
-    powers_dbm,
-    sites_of,
-    utilisation_of,
-)
+from network.ran.cells import Bounds, Timeline, utilisation_of
+from network.ran.layers import layers_of
 from network.ran.signals import Signals
-from network.ran.uplink import interference_mw
 from network.settings import SiteSettings
 
 NO_CELL = -1
@@ -90,7 +82,7 @@ def read_ground(scenario: Scenario) -> Ground:
 
 
 def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
-    """Work out the coverage with the channel that the scenario's link has.
+    """Work out the coverage on the ground with the channel that the scenario's link has.
 
     Every cell is as loaded as its background is on average over the run.
 
@@ -102,13 +94,14 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
         ValueError: A network that can't be built over this area.
     """
     network = scenario.network
-    sites = sites_of(network, ground.bounds_m)
-    names = cell_names(sites)
-    power_dbm = powers_dbm(sites)
-    channel = path_gains_of(network, sites, seed=scenario.seed, sight=sight_past(ground.buildings))
+    sight = sight_past(ground.buildings)
+    layers = layers_of(network, ground.bounds_m, seed=scenario.seed, sight=sight)
+    masts = layers[0]
+    names, channel, power_dbm = masts.cell_names, masts.channel, masts.power_dbm
     prbs = prb_count(network.radio.bandwidth_mhz, network.radio.subcarrier_spacing_khz)
-    interference = interference_mw(channel, power_dbm, network, ground.bounds_m)
-    load = _mean(utilisation_of(network, names), to_ns(scenario.duration_s))
+    interference = masts.uplink_interference_mw
+    every_name = tuple(name for layer in layers for name in layer.cell_names)
+    load = _mean(utilisation_of(network, every_name), to_ns(scenario.duration_s))[: len(names)]
 
     x, y = _nodes(_frame(ground.bounds_m), len(names))
     all_x, all_y = (axis.ravel() for axis in np.meshgrid(x, y))
@@ -134,7 +127,7 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
     )
     served = rsrp >= network.handover.min_rsrp_dbm
     return Coverage(
-        sites,
+        masts.sites,
         names,
         x,
         y,
@@ -231,6 +224,7 @@ def draw_coverage(
         f"antennas at {_STATION_HEIGHT_M} m; each cell's background load as it is on average\n"
         f"triangles: sites, with the directions of their sectors; "
         f"grey ground: no cell to select (RSRP under {least_dbm:g} dBm)"
+        + (" but a satellite's" if run.scenario.network.satellites else "")
         + ("; dark: buildings" if ground.buildings else ""),
     )
     return figure

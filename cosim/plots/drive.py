@@ -180,7 +180,7 @@ def _draw_marks(
     """Draw handovers, failures, interruptions and the scenario's events; return their legend."""
     handovers = run.table("handovers", ["time_s", "id", "cause", "interruption_ms", "ping_pong"])
     handovers = handovers[handovers["id"].isin(vehicle_ids)]
-    wanted = [cause.name.lower() for cause in (Cause.A3, Cause.A5, Cause.RULE)]
+    wanted = [cause.name.lower() for cause in (Cause.A3, Cause.A4, Cause.A5, Cause.RULE)]
     failed = ~handovers["cause"].isin(wanted)
     back = handovers["ping_pong"].astype(bool)
     events = run.table("events", ["time_s", "kind", "id"])

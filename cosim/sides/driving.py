@@ -18,6 +18,8 @@ from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
 from vehicles.guidance import steering_rad
+from vehicles.messages.frame import Frame
+from vehicles.messages.receiver import Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -34,6 +36,7 @@ class Driving:
         vehicles: moves the driven vehicles.
         link: brings messages.
         users: everyone on the road.
+        frame: of the net.
         buildings: polygons that block the view, or None.
         step_ns: the side's step [ns].
     """
@@ -48,6 +51,7 @@ class Driving:
         link: LinkSide,
         users: RoadUsers,
         *,
+        frame: Frame,
         buildings: Any,
         step_ns: int,
     ) -> None:
@@ -56,6 +60,7 @@ class Driving:
         self._drivers = {
             driven.id: Driver([drive.make() for drive in driven.drives]) for driven in settings
         }
+        self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link
@@ -102,12 +107,15 @@ class Driving:
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
         )
+        receiver = self._receivers[name]
+        received = receiver.read(self._link.take_received(slot), now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
             road=road,
             seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
-            received=self._link.take_received(slot),
+            received=received,
+            ldm=receiver.ldm,
             link=self._link.view(slot),
             coverage=self._link,
         )
@@ -170,8 +178,7 @@ class Driving:
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [
-                    (now_ns - received.message.generated_ns) / NS_PER_MS
-                    for received in proposal.messages
+                    received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
             }
         )

@@ -11,17 +11,21 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.federate import Deliveries
 from cosim.recording import Columns
+from cosim.sides.payloads import Batch, Payloads
 from network.arrays import Floats, Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
 from network.packet import SERVER, Fate, Packets, Positions, Stage
-from vehicles.driving.base import LinkView, Received
-from vehicles.messages.kinds import MessageKind
+from vehicles.driving.base import LinkView
+from vehicles.messages.kinds import MessageKind, StationIds
+from vehicles.messages.receiver import Arrival
 from vehicles.state import RoadUsers
 
 # Phones and low cars: TR 38.901 has no antenna below 1.5 m.
 _LEAST_ANTENNA_HEIGHT_M = 1.5
+# How often payloads that nobody can receive any more are dropped.
+_TIDY_NS = 1_000_000_000
 
 
 class LinkSide:
@@ -62,9 +66,10 @@ class LinkSide:
         self._name_of_key: dict[int, str] = {key_of("server"): "server"}
         self.stations: Ints = np.zeros(0, dtype=np.int64)
         self.station_keys = np.zeros(0, dtype=np.uint64)
-        self._payloads: dict[int, Any] = {}
-        self._next_reference = 0
-        self._received: defaultdict[int, list[Received]] = defaultdict(list)
+        self.station_ids = StationIds()
+        self._payloads = Payloads()
+        self._tidy_ns = _TIDY_NS
+        self._received: defaultdict[int, list[Arrival]] = defaultdict(list)
         self._telemetry: list[Any] = []
         self._rows: list[tuple[str, Columns]] = []
 
@@ -81,22 +86,24 @@ class LinkSide:
                 to_ns, everyone.x_m, everyone.y_m, everyone.z_m, everyone.vx_mps, everyone.vy_mps
             ),
         )
-        # Awareness messages load the link but nobody reads them yet; the others become objects.
-        for row in np.flatnonzero(received.kind != MessageKind.CAM):
-            reference = int(received.reference[row])
-            if received.kind[row] == MessageKind.TELEMETRY:
-                self._telemetry.append(self._payloads.pop(reference))
-                continue
-            if received.receiver[row] == SERVER:
-                continue
+        at_server = received.receiver == SERVER
+        for row in np.flatnonzero(at_server & (received.kind == MessageKind.TELEMETRY)):
+            self._telemetry.append(self._payloads[int(received.reference[row])])
+        # What the server only hands on isn't read there.
+        for row in np.flatnonzero(~at_server):
             self._received[int(received.receiver[row])].append(
-                Received(
+                Arrival(
                     packet_id=int(received.packet_id[row]),
-                    message=self._payloads[reference],
-                    sent_ns=int(received.sent_ns[row]),
+                    kind=MessageKind(received.kind[row]),
+                    payload=self._payloads[int(received.reference[row])],
+                    # Timestamps in headers are of whole milliseconds.
+                    sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
                     received_ns=int(received.received_ns[row]),
                 )
             )
+        if to_ns >= self._tidy_ns:
+            self._tidy_ns = to_ns + _TIDY_NS
+            self._payloads.keep(self._link.unfinished().reference)
         self._keep_finished()
         return Deliveries(received.sent_ns, received.received_ns, self._link.least_latency_ns)
 
@@ -109,17 +116,11 @@ class LinkSide:
         size_bytes: int | Ints,
         to: int,
         radius_m: float = 0.0,
-        payloads: list[Any] | None = None,
+        payloads: Batch,
     ) -> None:
         """Send one packet per entry of `senders` (slots), at instants from now on [ns]."""
-        count = len(senders)
-        if count == 0:
+        if len(senders) == 0:
             return
-        references = np.full(count, -1, dtype=np.int64)
-        if payloads is not None:
-            references = np.arange(self._next_reference, self._next_reference + count)
-            self._payloads.update(zip(references.tolist(), payloads, strict=True))
-            self._next_reference += count
         self._link.send(
             senders,
             size_bytes,
@@ -127,12 +128,12 @@ class LinkSide:
             kinds=int(kind),
             to=to,
             radius_m=radius_m,
-            references=references,
+            references=self._payloads.add(payloads),
             five_qi=self._five_qi[kind],
         )
 
-    def take_received(self, slot: int) -> list[Received]:
-        """What has reached a driven vehicle since the last call, ordered by arrival."""
+    def take_received(self, slot: int) -> list[Arrival]:
+        """Packets that have reached a driven vehicle since the last call, ordered by arrival."""
         return self._received.pop(slot, [])
 
     def take_telemetry(self) -> list[Any]:

@@ -5,35 +5,37 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from network.arrays import Bools, Floats, Ints
-from network.base import Cause, Handovers, StationState
+from network.base import RADIO_LINK_FAILURES, Cause, Handovers, StationState
 from network.draws import key_of
 from network.impairments import RadioImpairments
 from network.packet import NEVER, NS_PER_MS, Positions
-from network.plugins import propagation
-from network.radio.channel import Sight
+from network.phy import prb_count
 from network.radio.penetration import CarLoss
-from network.ran.cells import Bounds, cells_of, powers_dbm
+from network.ran.cells import cells_of
 from network.ran.fades import UP, FadedPackets, Fades
 from network.ran.failures import ConnectionFailures
+from network.ran.fallback import FallbackTriggers
 from network.ran.handover import HandoverDelays, History
-from network.ran.measurement import RadioLinkMonitor
+from network.ran.layered import LayeredScheduler, LayeredSignals
+from network.ran.layers import Layer, slices_of
+from network.ran.measurement import Levels, RadioLinkMonitor
 from network.ran.scheduler import Scheduler
 from network.ran.signals import Signals
 from network.ran.triggers import HandoverTriggers
-from network.ran.uplink import interference_mw
-from network.settings import NetworkSettings, SiteSettings
 
 NO_CELL = -1
+# Handed over to, the target asks for a preamble and an answer; three exchanges re-establish.
+_ROUND_TRIPS_TO_ACCESS, _ROUND_TRIPS_TO_REESTABLISH = 1, 3
+_AFTER_RADIO_LINK_FAILURE = [int(cause) for cause in RADIO_LINK_FAILURES]
 
 
 class _Command(NamedTuple):
-    """Handovers that have been decided and take effect at an instant.
+    """Handovers that have been decided and take effect at an instant, with the cause of each.
 
     `begun_ns` is when stations that the source goes on serving (DAPS) got the command, -1 for one
     that is still to come.
@@ -42,6 +44,7 @@ class _Command(NamedTuple):
     instant_ns: int
     station: Ints
     target: Ints
+    cause: Ints
     begun_ns: int = -1
 
 
@@ -54,69 +57,69 @@ class Connections:
 
     Args:
         stations: Number of rows.
-        settings: The network.
-        sites: Its sites.
-        cell_names: Names of their cells.
+        layers: The network's layers, the one on the ground first; cells are numbered through.
         seed: Seed of the run.
-        bounds_m: The area.
-        sight: Line of sight by geometry, if it isn't drawn.
         down: The downlink's scheduler, which knows how loaded the cells are.
         up: The uplink's.
         interrupt: Is told stations whose cell ceases to serve them now, before it does.
 
     Raises:
-        ValueError: A radio map that isn't one or lacks cells, an impairment of an unknown cell.
+        ValueError: An impairment of an unknown cell.
     """
 
     def __init__(
         self,
         stations: int,
-        settings: NetworkSettings,
-        sites: tuple[SiteSettings, ...],
-        cell_names: tuple[str, ...],
+        layers: tuple[Layer, ...],
         *,
         seed: int,
-        bounds_m: Bounds,
-        sight: Sight | None,
-        down: Scheduler,
-        up: Scheduler,
+        down: Scheduler | LayeredScheduler,
+        up: Scheduler | LayeredScheduler,
         interrupt: Callable[[Ints], None],
     ) -> None:
-        self._settings = settings
+        ground, *above = layers
+        settings = self._settings = ground.settings
+        self._layers = layers
+        self._cells = slices_of(layers)
         self._down, self._up = down, up
         self._interrupt = interrupt
         handover = settings.handover
-        cells = len(cell_names)
-        keys = np.array([key_of(name) for name in cell_names], dtype=np.uint64)
+        names = tuple(name for layer in layers for name in layer.cell_names)
+        cells = len(names)
+        sizes = [len(layer.cell_names) for layer in layers]
+        self._layer_of_cell = np.repeat(np.arange(len(layers)), sizes)
+        sites = np.cumsum([0, *(layer.site_of_cell[-1] + 1 for layer in layers)])
+        self._site_of_cell = np.concatenate(
+            [layer.site_of_cell + first for layer, first in zip(layers, sites, strict=False)]
+        )
         self._now_ns = 0
         self._period_ns = handover.measurement_period_ms * NS_PER_MS
         self._next_measurement_ns = self._period_ns
         self._commands: deque[_Command] = deque()
         self._delays = HandoverDelays(handover, seed)
         self._air = (
-            RadioImpairments(settings, cell_names, cells_of(sites), prbs=down.prbs)
+            RadioImpairments(settings, names, cells_of(ground.sites), prbs=down.prbs)
             if RadioImpairments.wanted(settings)
             else None
         )
         self._off_air = np.zeros(cells, dtype=np.bool_)
-        power_dbm = powers_dbm(sites)
-        channel = propagation(settings, sites, seed=seed, sight=sight)
-        self._signals_of = partial(
-            Signals,
-            settings=settings,
-            channel=channel,
-            powers_dbm=power_dbm,
-            prbs=down.prbs,
-            uplink_interference_mw=interference_mw(channel, power_dbm, settings, bounds_m),
-        )
         self._signals = self._signals_of(stations)
+        self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in layers])
+        """How long signals take through space to each cell's base station (cells,) [ns]."""
         self._car_loss = CarLoss(
             settings.radio.in_car_share,
             metallised_windows=settings.radio.metallised_windows,
             seed=seed,
         )
         self._fades = (
-            Fades(stations, settings, keys, seed=seed) if settings.radio.fast_fading else None
+            Fades(
+                stations,
+                settings,
+                np.array([key_of(name) for name in names], dtype=np.uint64),
+                seed=seed,
+            )
+            if settings.radio.fast_fading
+            else None
         )
         self._positions: Positions | None = None
         self._attached = np.zeros(stations, dtype=np.bool_)
@@ -139,9 +142,22 @@ class Connections:
         self._switching = np.zeros(stations, dtype=np.bool_)
         self._triggers = HandoverTriggers(stations, cells, handover)
         self._failures = ConnectionFailures(stations, handover)
+        self._fallback = (
+            FallbackTriggers(
+                stations,
+                self._layer_of_cell,
+                np.repeat(
+                    [layer.min_rsrp_dbm for layer in layers], np.bincount(self._layer_of_cell)
+                ),
+                settings,
+            )
+            if above
+            else None
+        )
+        # Why a station is on the way into a new cell.
+        self._cause = np.zeros(stations, dtype=np.int64)
         self._event = Cause[handover.event] if handover.rule is None else Cause.RULE
         self._t304_ns = handover.t304_ms * NS_PER_MS
-        self._site_of_cell = np.repeat(np.arange(len(sites)), [site.sectors for site in sites])
         self._monitor = RadioLinkMonitor(
             stations,
             qout_db=handover.qout_db,
@@ -200,12 +216,14 @@ class Connections:
         """Go on from where the stations are now; new ones select their first cell."""
         self._state = None
         self._positions = positions
+        self._move_cells()
         self._change_air()
         self._select_first_cells()
 
     def reach(self, instant_ns: int) -> None:
         """Do what is due at an instant, not after `next_ns` [ns]."""
         self._now_ns = instant_ns
+        self._move_cells()
         self._change_air()
         self._execute_commands()
         if instant_ns == self._next_measurement_ns:
@@ -249,14 +267,15 @@ class Connections:
         places = np.arange(len(x_m))
         signals = self._signals_of(len(x_m))
         signals.begin(places, x_m, y_m, height_m)
-        rsrp_dbm = np.where(self._off_air, -np.inf, signals.rsrp_dbm)
-        best = np.argmax(rsrp_dbm, axis=1)
+        cell = self._selected(np.where(self._off_air, -np.inf, signals.rsrp_dbm))
         on_air = ~self._off_air
         down_db, _ = signals.sinr_db(
-            places, best, self._down.utilisation * on_air, self._up.utilisation * on_air
+            places,
+            np.maximum(cell, 0),
+            self._down.utilisation * on_air,
+            self._up.utilisation * on_air,
         )
-        heard = rsrp_dbm[places, best] >= self._settings.handover.min_rsrp_dbm
-        return np.where(heard, down_db, -np.inf)
+        return np.where(cell == NO_CELL, -np.inf, down_db)
 
     def grow(self, stations: int) -> None:
         """Make room for more rows."""
@@ -276,15 +295,24 @@ class Connections:
             "_commanded",
             "_accessing",
             "_switching",
+            "_cause",
         ):
             setattr(self, name, np.pad(getattr(self, name), more))
         self._signals.grow(stations)
         self._triggers.grow(stations)
+        if self._fallback is not None:
+            self._fallback.grow(stations)
         self._failures.grow(stations)
         if self._fades is not None:
             self._fades.grow(stations)
         self._monitor.grow(stations)
         self._changes.grow(stations)
+
+    def _move_cells(self) -> None:
+        """Let what carries cells be where it is now."""
+        for layer in self._layers[1:]:
+            if layer.orbit is not None:
+                layer.orbit.move_to(self._now_ns)
 
     def _select_first_cells(self) -> None:
         """Let new stations measure and take the strongest cell."""
@@ -309,6 +337,8 @@ class Connections:
         if not rows.size:
             return
         self._signals.measure(rows, *self._places(rows))
+        if len(self._layers) > 1:
+            self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in self._layers])
         self._hear_jammers(rows)
         serving = self.serving[rows]
         served = serving != NO_CELL
@@ -331,22 +361,34 @@ class Connections:
 
     def _trigger(self, stations: Ints) -> None:
         """Decide handovers by the events of stations that aren't amid one."""
+        rsrp_dbm, serving = self._signals.rsrp_dbm[stations], self.serving[stations]
+        if self._fallback is not None:
+            moves = self._fallback.update(self._now_ns, stations, rsrp_dbm, serving, self._hears)
+            self._prepare(*moves)
+            here = self._layer_of_cell == self._layer_of_cell[serving][:, None]
+            stay = ~np.isin(stations, moves.station)
+            stations, serving = stations[stay], serving[stay]
+            rsrp_dbm = np.where(here, rsrp_dbm, -np.inf)[stay]
         moving, target = self._triggers.update(
-            self._now_ns,
-            stations,
-            self._signals.rsrp_dbm[stations],
-            self.serving[stations],
-            self._hears,
+            self._now_ns, stations, rsrp_dbm, serving, self._hears
         )
         if not moving.size:
             return
-        rules = self._settings.handover
-        if rules.procedure == "conditional":
-            self._hand_over(moving, target)
+        cause = np.full(len(moving), int(self._event))
+        if self._settings.handover.procedure == "conditional":
+            self._hand_over(moving, target, cause)
         else:
-            self._commanded[moving] = True
-            instant = self._now_ns + round(rules.preparation_ms * NS_PER_MS)
-            insort(self._commands, _Command(instant, moving, target), key=_instant)
+            self._prepare(moving, target, cause)
+
+    def _prepare(self, stations: Ints, target: Ints, cause: Ints) -> None:
+        """Have handovers prepared; their commands come later, by a satellite after a round trip."""
+        self._commanded[stations] = True
+        prepared_ns = self._now_ns + round(self._settings.handover.preparation_ms * NS_PER_MS)
+        instants = prepared_ns + 2 * self.one_way_ns[self.serving[stations]]
+        for instant in np.unique(instants).tolist():
+            at = instants == instant
+            command = _Command(instant, stations[at], target[at], cause[at])
+            insort(self._commands, command, key=_instant)
 
     def _hears(self, stations: Ints, cells: Ints | None = None) -> Bools:
         """Return which stations commands of the serving or of other cells reach.
@@ -374,23 +416,32 @@ class Connections:
                 continue
             heard = self._hears(command.station)
             stations, target = command.station[heard], command.target[heard]
+            cause = command.cause[heard]
             # Who doesn't hear the command reports once more, if the event still holds.
             self._commanded[command.station[~heard]] = False
-            if self._settings.handover.procedure == "daps":
-                self._begin_switch(stations, target)
-            else:
-                self._commanded[stations] = False
-                self._hand_over(stations, target)
+            both = cause == self._event
+            both &= self._settings.handover.procedure == "daps"
+            self._begin_switch(stations[both], target[both])
+            self._commanded[stations[~both]] = False
+            self._hand_over(stations[~both], target[~both], cause[~both])
 
-    def _hand_over(self, stations: Ints, target: Ints) -> None:
+    def _hand_over(self, stations: Ints, target: Ints, cause: Ints) -> None:
         """Take stations out of their cells; they begin random access in the target ones."""
+        if not stations.size:
+            return
         source = self.serving[stations]
-        span = self._delays.interruption_ns(self._key[stations], self._now_ns)
+        self._cause[stations] = cause
+        span = self._access_ns(stations, target)
         self._block(stations, self._now_ns + span)
         self._enter_cell(stations, target)
         self._failures.handed_over(stations, source, target, self._now_ns)
         self._accessing[stations] = True
         self._try_access(stations)
+
+    def _access_ns(self, stations: Ints, target: Ints) -> Ints:
+        """Return how long it takes from a command to data in the target [ns]."""
+        span = self._delays.interruption_ns(self._key[stations], self._now_ns)
+        return np.asarray(span + _ROUND_TRIPS_TO_ACCESS * 2 * self.one_way_ns[target])
 
     def _try_access(self, stations: Ints) -> None:
         """See who of those accessing a cell gets in before the next measurement.
@@ -412,7 +463,7 @@ class Connections:
             arrived,
             self._failures.source(arrived),
             self.serving[arrived],
-            self._event,
+            self._cause[arrived],
             (ready - begun)[inside],
         )
         expired = ~inside & (self._now_ns - begun >= self._t304_ns)
@@ -427,12 +478,15 @@ class Connections:
 
     def _begin_switch(self, stations: Ints, target: Ints) -> None:
         """Let stations access the target while the source serves them (DAPS)."""
+        if not stations.size:
+            return
         now = self._now_ns
         self._switching[stations] = True
-        ready = now + self._delays.interruption_ns(self._key[stations], now)
+        ready = now + self._access_ns(stations, target)
         for n, instant in enumerate(ready.tolist()):
             one = slice(n, n + 1)
-            switch = _Command(instant, stations[one], target[one], now)
+            cause = np.array([int(self._event)])
+            switch = _Command(instant, stations[one], target[one], cause, now)
             insort(self._commands, switch, key=_instant)
 
     def _switch(self, command: _Command) -> None:
@@ -463,7 +517,11 @@ class Connections:
         self._commanded[stations] = False
         self._switching[stations] = False
         self._commands = deque(
-            command._replace(station=command.station[keep], target=command.target[keep])
+            command._replace(
+                station=command.station[keep],
+                target=command.target[keep],
+                cause=command.cause[keep],
+            )
             for command in self._commands
             for keep in [~np.isin(command.station, stations)]
         )
@@ -488,12 +546,16 @@ class Connections:
         now = self._now_ns
         known = self._failures.knows(found, cell, self._site_of_cell)
         delay = np.where(known, 0, self._delays.context_fetch_ns) + self._delays.reestablishment_ns
+        delay += _ROUND_TRIPS_TO_REESTABLISH * 2 * self.one_way_ns[cell]
         prepared = self._triggers.prepared(found, cell, now)
         if prepared.any():
-            executed = self._delays.interruption_ns(self._key[found], now)
+            executed = self._access_ns(found, cell)
             delay = np.where(prepared, executed, delay)
         lost = self._failures.lost(found)
         cause = self._failures.came_back(found, cell, now)
+        layer = self._layer_of_cell
+        fell = (lost != NO_CELL) & (layer[lost] != layer[cell])
+        cause[fell & np.isin(cause, _AFTER_RADIO_LINK_FAILURE)] = Cause.FALLBACK
         self._enter_cell(found, cell)
         ready = now + delay
         self.blocked_until_ns[found] = ready
@@ -501,17 +563,35 @@ class Connections:
         self._changes.add(begun, found, lost, cell, cause, ready - begun)
 
     def _strongest(self, stations: Ints) -> tuple[Ints, Ints]:
-        """Return those stations that a cell is strong enough for, and the strongest of each."""
-        if not stations.size:
-            return stations, stations
-        best = np.argmax(self._signals.rsrp_dbm[stations], axis=1)
-        level = self._signals.rsrp_dbm[stations, best]
-        reached = level >= self._settings.handover.min_rsrp_dbm
-        return stations[reached], best[reached]
+        """Return those stations that a cell can be selected for, and the cell of each."""
+        cell = self._selected(self._signals.rsrp_dbm[stations])
+        found = cell != NO_CELL
+        return stations[found], cell[found]
+
+    def _selected(self, rsrp_dbm: Levels) -> Ints:
+        """Return the strongest cell of the first layer that has one strong enough (n,), or NO_CELL.
+
+        Args:
+            rsrp_dbm: RSRP of every cell (n, cells) [dBm].
+        """
+        selected = np.full(len(rsrp_dbm), NO_CELL)
+        for layer, cells in zip(self._layers, self._cells, strict=True):
+            rows = np.flatnonzero(selected == NO_CELL)
+            strongest = np.argmax(rsrp_dbm[rows, cells], axis=1)
+            reached = rsrp_dbm[rows, cells.start + strongest] >= layer.min_rsrp_dbm
+            selected[rows[reached]] = cells.start + strongest[reached]
+        return selected
+
+    def _signals_of(self, stations: int) -> Signals | LayeredSignals:
+        """Return what so many stations receive in all layers."""
+        received = [signals_of(layer, stations) for layer in self._layers]
+        return received[0] if len(received) == 1 else LayeredSignals(received, self._cells)
 
     def _enter_cell(self, stations: Ints, cells: Ints) -> None:
         self.serving[stations] = cells
         self._triggers.reset(stations)
+        if self._fallback is not None:
+            self._fallback.reset(stations)
         self._monitor.reset(stations)
         if self._fades is not None:
             self._fades.enter(stations, self._key[stations], self.serving[stations])
@@ -606,3 +686,17 @@ class Connections:
 
 def _instant(command: _Command) -> int:
     return command.instant_ns
+
+
+def signals_of(layer: Layer, stations: int) -> Signals:
+    """Return what so many stations receive in a layer."""
+    radio = layer.settings.radio
+    return Signals(
+        stations,
+        layer.settings,
+        layer.channel,
+        layer.power_dbm,
+        prbs=prb_count(radio.bandwidth_mhz, radio.subcarrier_spacing_khz),
+        uplink_interference_mw=layer.uplink_interference_mw,
+        moving=layer.orbit is not None,
+    )

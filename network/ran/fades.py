@@ -168,6 +168,17 @@ class FadedPackets:
         self._positions = positions
         self._begin_ns = begin_ns
 
+    def take(self, rows: Ints) -> FadedPackets:
+        """Return some of the packets."""
+        return FadedPackets(
+            self._fades,
+            self._direction,
+            self._stations[rows],
+            self._sinr_db[rows],
+            self._positions,
+            self._begin_ns[rows],
+        )
+
     def sinr_db(self, rows: Ints, later_ns: Ints, prbs: Ints) -> Floats:
         """Return the effective SINR of transmissions of packets (n, k) [dB].
 

@@ -171,6 +171,39 @@ class EventA3(NeighbourEvent):
         return np.asarray(better > self._enter_db), np.asarray(better < self._leave_db)
 
 
+class EventA4(NeighbourEvent):
+    """Event A4: a neighbour has become good enough (TS 38.331 5.5.4.5; B1 of 5.5.4.8 is alike).
+
+    A neighbour enters while ``Mn - Hys > Thresh`` and leaves once ``Mn + Hys < Thresh``.
+
+    Args:
+        stations: Rows to keep track of.
+        cells: Number of cells.
+        threshold_dbm: a4-Threshold [dBm].
+        hysteresis_db: Hysteresis [dB].
+        time_to_trigger_ns: Time to trigger [ns].
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        cells: int,
+        *,
+        threshold_dbm: float,
+        hysteresis_db: float,
+        time_to_trigger_ns: int,
+    ) -> None:
+        super().__init__(stations, cells, time_to_trigger_ns=time_to_trigger_ns)
+        self._enter_dbm = threshold_dbm + hysteresis_db
+        self._leave_dbm = threshold_dbm - hysteresis_db
+
+    def _near(self, _own_dbm: Levels, strongest_dbm: Levels) -> Bools:
+        return np.asarray(strongest_dbm > self._enter_dbm)
+
+    def _conditions(self, _own_dbm: Levels, rsrp_dbm: Levels) -> tuple[Bools, Bools]:
+        return np.asarray(rsrp_dbm > self._enter_dbm), np.asarray(rsrp_dbm < self._leave_dbm)
+
+
 class EventA5(NeighbourEvent):
     """Event A5: the serving cell is weak and a neighbour is strong enough (TS 38.331 5.5.4.6).
 

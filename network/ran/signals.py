@@ -34,6 +34,7 @@ class Signals:
         powers_dbm: Power of each cell (cells,) [dBm].
         prbs: Resource blocks of the carrier.
         uplink_interference_mw: From `uplink.interference_mw`.
+        moving: Whether cells move, so that gains change where stations stand.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class Signals:
         *,
         prbs: int,
         uplink_interference_mw: Floats,
+        moving: bool = False,
     ) -> None:
         self._settings = settings
         self._channel = channel
+        self._anew_after_m = 0.0 if moving else _ANEW_AFTER_M
         radio, handover = settings.radio, settings.handover
         elements = prbs * phy.SUBCARRIERS_PER_PRB
         self._element_power_dbm = powers_dbm - 10.0 * np.log10(elements)
@@ -109,7 +112,7 @@ class Signals:
             height_m: Heights of their antennas above ground (n,) [m].
         """
         way = np.hypot(x_m - self._x_m[stations], y_m - self._y_m[stations])
-        moved = way >= _ANEW_AFTER_M
+        moved = way >= self._anew_after_m
         if moved.any():
             self._hear(stations[moved], x_m[moved], y_m[moved], height_m[moved])
         # A slice, where it will do, saves copying.

@@ -10,6 +10,7 @@ from network import Link, NetworkSettings, Positions
 from network.arrays import Floats
 from network.base import Handovers
 from network.packet import Packets, joined
+from network.ran.layered import LayeredSignals
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -68,7 +69,9 @@ def drive_along(
         {"cells": sites, "background": {"prb_utilisation": 0.0}, **block}
     )
     link = Link(settings, seed=1, bounds_m=(-500.0, -500.0, 2000.0, 500.0))
-    link._connections._signals._channel = levels  # type: ignore[assignment]
+    signals = link._connections._signals
+    ground = signals._signals[0] if isinstance(signals, LayeredSignals) else signals
+    ground._channel = levels  # type: ignore[assignment]
     link.attach(0, "car", 1.5, subscribed=False)
     sent = np.arange(0, round(seconds * SECOND) - SECOND // 2, packet_every_ms * MS)
     link.send(0, 300, sent)

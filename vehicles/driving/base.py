@@ -16,7 +16,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from network.arrays import Floats, Ints
-from vehicles.messages.brake_warning import BrakeWarning
+from vehicles.messages.codec import Message
+from vehicles.messages.ldm import LocalDynamicMap, Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +107,6 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """A message that has reached the vehicle, and when."""
-
-    packet_id: int
-    message: BrakeWarning
-    sent_ns: int
-    received_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class LinkView:
     """What the vehicle's modem knows of its own link; the neighbour is the strongest other cell.
 
@@ -142,13 +133,17 @@ class Coverage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a driving function may know at one instant."""
+    """Everything a driving function may know at one instant.
+
+    `received` are the messages that have come since the last decision, `ldm` those that still hold.
+    """
 
     instant_ns: int
     ego: EgoState
     road: RoadAhead
     seen: Seen
-    received: Sequence[Received]
+    received: Sequence[Received[Message]]
+    ldm: LocalDynamicMap
     link: LinkView
     coverage: Coverage | None = None
 
@@ -169,7 +164,7 @@ class Proposal:
     acceleration_mps2: float
     reason: str
     sensed_slots: Sequence[int] = field(default=())
-    messages: Sequence[Received] = field(default=())
+    messages: Sequence[Received[Message]] = field(default=())
     takes_over: bool = False
 
 

@@ -50,8 +50,8 @@ from vehicles.dynamics.parameters import VehicleParameters, vehicle_parameters
 SUBSTEP_NS = 5_000_000
 """Longest internal step."""
 
-_GRAVITY_MPS2 = 9.81
-_AIR_DENSITY_KGPM3 = 1.2
+GRAVITY_MPS2 = 9.81
+AIR_DENSITY_KGPM3 = 1.2
 _SLIP_SPEED_FLOOR_MPS = 2.0
 _YAW_RATE_SLACK_RADPS = 0.03
 _YAW_CONTROL_S = 0.05
@@ -157,12 +157,17 @@ class VehicleDynamics:
         return self._parameters["front_axle_m"] + self._parameters["rear_axle_m"]
 
     def add(
-        self, parameters_name: str, x_m: float, y_m: float, heading_rad: float, speed_mps: float
+        self,
+        parameters: str | VehicleParameters,
+        x_m: float,
+        y_m: float,
+        heading_rad: float,
+        speed_mps: float,
     ) -> int:
         """Put a vehicle on the road, driving straight on, and return its row.
 
         Args:
-            parameters_name: one of `vehicles.dynamics.PARAMETER_SETS`.
+            parameters: a parameter set, or the name of one of `vehicles.dynamics.PARAMETER_SETS`.
             x_m: body centre, east [m].
             y_m: body centre, north [m].
             heading_rad: heading, counter-clockwise from east [rad].
@@ -171,21 +176,49 @@ class VehicleDynamics:
         Raises:
             ValueError: unknown parameters, or a speed or pose that isn't finite, or a speed < 0.
         """
-        parameters = vehicle_parameters(parameters_name)
+        if isinstance(parameters, str):
+            parameters = vehicle_parameters(parameters)
         pose = (x_m, y_m, heading_rad, speed_mps)
-        if not np.isfinite(pose).all() or speed_mps < 0.0:
-            raise ValueError(f"expected a finite pose and a speed >= 0, got {pose}")
+        _check_pose(pose)
         if not self._free:
             self._grow()
         row = heapq.heappop(self._free)
         self._state[:, row] = 0.0
         self._state[:4, row] = pose
         self._command[:, row] = 0.0
+        self._active[row] = True
+        self.refit(row, parameters)
+        return row
+
+    def place(self, row: int, x_m: float, y_m: float, heading_rad: float, speed_mps: float) -> None:
+        """Put a vehicle elsewhere as `add` does; its command stays.
+
+        Raises:
+            ValueError: a row without a vehicle, a speed or pose that isn't finite, or a speed < 0.
+        """
+        self._check(row)
+        pose = (x_m, y_m, heading_rad, speed_mps)
+        _check_pose(pose)
+        self._state[:, row] = 0.0
+        self._state[:4, row] = pose
+
+    def set_speed(self, row: int, speed_mps: float) -> None:
+        """Give a vehicle another speed along its heading, all else as it is.
+
+        Raises:
+            ValueError: a row without a vehicle, or a speed that isn't finite or is negative.
+        """
+        self._check(row)
+        if not np.isfinite(speed_mps) or speed_mps < 0.0:
+            raise ValueError(f"expected a finite speed >= 0, got {speed_mps}")
+        self._state[3, row] = speed_mps
+
+    def refit(self, row: int, parameters: VehicleParameters) -> None:
+        """Give a vehicle another parameter set; ValueError if the row holds none."""
+        self._check(row)
         for name, column in self._parameters.items():
             column[row] = getattr(parameters, name)
-        self._active[row] = True
         self._step = None
-        return row
 
     def remove(self, row: int) -> None:
         """Take a vehicle off the road; ValueError if the row holds none."""
@@ -265,6 +298,11 @@ class VehicleDynamics:
         self._free = list(range(old, old + added))
 
 
+def _check_pose(pose: tuple[float, float, float, float]) -> None:
+    if not np.isfinite(pose).all() or pose[3] < 0.0:
+        raise ValueError(f"expected a finite pose and a speed >= 0, got {pose}")
+
+
 class _Step:
     """A substep of one length for the same vehicles: what doesn't change is computed once.
 
@@ -280,20 +318,20 @@ class _Step:
         self.wheelbase_m = wheelbase
         self.centre_m = 0.5 * (front - rear)
         self.arm_m = np.stack((front, -rear))
-        self.load_n = mass * _GRAVITY_MPS2 / wheelbase * np.stack((rear, front))
+        self.load_n = mass * GRAVITY_MPS2 / wheelbase * np.stack((rear, front))
         transfer = mass * p["gravity_centre_height_m"] / wheelbase
         self.load_transfer_kg = np.stack((-transfer, transfer))
         self.rear_brake_share = 1.0 - p["front_brake_share"]
-        self.drag_kgpm = 0.5 * _AIR_DENSITY_KGPM3 * p["drag_area_m2"]
-        self.rolling_n = p["rolling_resistance"] * mass * _GRAVITY_MPS2
+        self.drag_kgpm = 0.5 * AIR_DENSITY_KGPM3 * p["drag_area_m2"]
+        self.rolling_n = p["rolling_resistance"] * mass * GRAVITY_MPS2
         self.longitudinal_friction = p["longitudinal_friction"]
         self.lateral_friction = p["lateral_friction"]
-        self.lateral_grip_mps2 = self.lateral_friction * _GRAVITY_MPS2
+        self.lateral_grip_mps2 = self.lateral_friction * GRAVITY_MPS2
         # One front wheel braked to its friction, half a track beside the middle, by axle load.
         self.wheel_arm_m = 0.25 * p["track_m"]
         self.yaw_control_nms = self.yaw_inertia / _YAW_CONTROL_S
         self.yaw_lag_s2pm = self.yaw_inertia / (
-            mass * _GRAVITY_MPS2 * p["cornering_stiffness_per_rad"] * front * rear
+            mass * GRAVITY_MPS2 * p["cornering_stiffness_per_rad"] * front * rear
         )
         self.shape = p["lateral_shape"]
         self.curvature = p["lateral_curvature"]
@@ -307,7 +345,7 @@ class _Step:
         traction_mps2 = (self.load_n / np.maximum(pull, 1e-9)).min(axis=0)
         self.drive_max_mps2 = np.minimum(p["drive_max_mps2"], traction_mps2)
         self.brake_max_mps2 = np.minimum(
-            p["brake_max_mps2"], self.longitudinal_friction * _GRAVITY_MPS2
+            p["brake_max_mps2"], self.longitudinal_friction * GRAVITY_MPS2
         )
         self.speed_max = p["speed_max_mps"]
         self.power_w = p["power_w"]

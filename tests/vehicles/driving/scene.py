@@ -8,11 +8,12 @@ from vehicles.driving.base import (
     Bodies,
     EgoState,
     LinkView,
-    Received,
     RoadAhead,
     Seen,
     Situation,
 )
+from vehicles.messages.codec import Message
+from vehicles.messages.ldm import LocalDynamicMap, Received
 
 CAR = (4.5, 1.8)
 PEDESTRIAN = (0.3, 0.5)
@@ -57,10 +58,18 @@ def situation(
     ego: EgoState,
     seen: Bodies | None = None,
     *,
-    received: tuple[Received, ...] = (),
+    received: tuple[Received[Message], ...] = (),
+    ldm: LocalDynamicMap | None = None,
     instant_ns: int = 0,
 ) -> Situation:
-    """What a function gets; slots of the bodies are 10, 11, ..."""
+    """What a function gets; slots of the bodies are 10, 11, ...
+
+    A map that is given takes in what is received, as a receiver's does; without one, a new map.
+    """
+    known = LocalDynamicMap() if ldm is None else ldm
+    for message in received:
+        known.add(message)
+    known.forget(instant_ns)
     others = bodies() if seen is None else seen
     return Situation(
         instant_ns=instant_ns,
@@ -68,5 +77,6 @@ def situation(
         road=road.seen_from(ego.x_m, ego.y_m),
         seen=Seen(np.arange(10, 10 + len(others.x_m)), others),
         received=received,
+        ldm=known,
         link=LinkView("cell", -80.0, 15.0, False),
     )
