@@ -67,13 +67,18 @@ def encounters_of(road_users: pd.DataFrame, bodies: pd.DataFrame, user_id: str) 
         bodies: columns id, length_m, width_m.
         user_id: whom it is about.
     """
-    size = bodies.drop_duplicates("id").set_index("id")[["length_m", "width_m"]]
+    sizes = {
+        str(body_id): (float(length), float(width))
+        for body_id, length, width in zip(
+            bodies["id"], bodies["length_m"], bodies["width_m"], strict=True
+        )
+    }
     distances, pets = [], []
     own = road_users[road_users["id"] == user_id]
     if not own.empty:
-        ego = _track(own, size.loc[user_id])
+        ego = _track(own, sizes[user_id])
         for other_id, rows in _near(road_users, own).groupby("id", observed=True):
-            other = _track(rows, size.loc[str(other_id)])
+            other = _track(rows, sizes[str(other_id)])
             distances.append(least_distance_m(ego, other))
             pets.append(pet_s(ego, other))
     return {"min_distance_m": _least(distances), "min_pet_s": _least(pets)}
@@ -142,14 +147,16 @@ def _near(road_users: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     here = own[["time_s", "x_m", "y_m"]].rename(columns={"x_m": "own_x_m", "y_m": "own_y_m"})
     others = road_users[road_users["id"] != user_id].merge(here, on="time_s", how="left")
     away_m = np.hypot(others["x_m"] - others["own_x_m"], others["y_m"] - others["own_y_m"])
-    near = others["id"].isin(others.loc[away_m < _REACH_M, "id"].unique())
-    return others[near]
+    near = others["id"].isin(others["id"][away_m < _REACH_M].unique())
+    nearby: pd.DataFrame = others[near]
+    return nearby
 
 
-def _track(rows: pd.DataFrame, size: pd.Series) -> Track:
-    columns = (rows[name].to_numpy(dtype=np.float64) for name in ("time_s", "x_m", "y_m"))
-    heading = np.unwrap(rows["heading_rad"].to_numpy(dtype=np.float64))
-    return Track(*columns, heading, float(size["length_m"]), float(size["width_m"]))
+def _track(rows: pd.DataFrame, size_m: tuple[float, float]) -> Track:
+    time_s, x_m, y_m, heading_rad = (
+        rows[name].to_numpy(dtype=np.float64) for name in ("time_s", "x_m", "y_m", "heading_rad")
+    )
+    return Track(time_s, x_m, y_m, np.unwrap(heading_rad), *size_m)
 
 
 def _least(values: list[float]) -> float:
