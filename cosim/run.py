@@ -27,6 +27,7 @@ from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
+from cosim.sides.remote import RemoteDrivers
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
@@ -169,6 +170,10 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     )
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     sources: list[Source] = [link, driving, events]
+    if driving.remotely_driven:
+        remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
+        sides.append(remote)
+        sources.append(remote)
     if scenario.twins is not None:
         twins = Twins(
             scenario.twins,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from network.arrays import Bools, Floats, Ints
-from network.draws import DrawKeys, key_of
+from network.draws import DrawKeys, Draws, key_of
 from network.five_qi import BEST_EFFORT, check_five_qi
 from network.packet import (
     AREA,
@@ -38,6 +39,10 @@ TRIES = 4
 _COPY_SHIFT = 40
 # Pairs of sender and receiver looked at together when a packet goes to an area.
 _PAIRS_AT_ONCE = 1 << 20
+# The columns of a packet's luck, in the order of its way.
+_PARTS = 4
+UP_PARTS, DOWN_PARTS = (0, 1), (2, 3)
+_NO_PACKETS = Packets.empty()
 
 
 class Cause(IntEnum):
@@ -60,7 +65,14 @@ class Cause(IntEnum):
     RULE = 10  # a rule of one's own
     A4 = 11  # back in a layer above, as from a satellite to the ground
     FALLBACK = 12  # after radio link failure, in another layer
+    B1 = 13  # from LTE to NR: handed over, or an NR cell added to the LTE master (EN-DC)
+    B2 = 14  # from NR to LTE: handed over
+    A2 = 15  # the NR cell, weak, was released; data goes on over LTE (EN-DC)
+    SCG_FAILURE = 16  # the NR cell was lost; data goes on over LTE (EN-DC)
 
+
+HANDOVERS = frozenset((Cause.A2, Cause.A3, Cause.A4, Cause.A5, Cause.B1, Cause.B2, Cause.RULE))
+"""Causes of changes that went as they should."""
 
 HANDOVER_FAILURES = frozenset(
     (
@@ -327,7 +339,7 @@ class LinkModel(ABC):
 
     def finished(self) -> Packets:
         """Return the packets whose fate became known since the last call."""
-        done = joined(self._finished) if self._finished else Packets.empty()
+        done = joined(self._finished) if self._finished else _NO_PACKETS
         self._finished = []
         return done
 
@@ -387,10 +399,11 @@ class LinkModel(ABC):
     def _retire(self) -> Packets:
         """Move packets that have ended out of those in flight, and return them."""
         over = self._flights.fate != Fate.IN_FLIGHT
+        if not over.any():
+            return _NO_PACKETS
         ended = as_packets(self._flights, over)
-        if len(ended):
-            self._finished.append(ended)
-            self._flights = self._flights.take(~over)
+        self._finished.append(ended)
+        self._flights = self._flights.take(~over)
         return ended
 
     def _relay(self, rows: Ints, relayed_ns: Ints) -> InFlight:
@@ -516,6 +529,56 @@ class LinkModel(ABC):
                     f"{name} of station {stations[~finite][0]} is {column[stations[~finite][0]]}; "
                     "expected a finite number"
                 )
+
+
+class LegByLeg(LinkModel):
+    """A link whose packets go up to the server and down from it, leg by leg.
+
+    Args:
+        luck: Decides what packets meet on their way.
+    """
+
+    def __init__(self, luck: Draws) -> None:
+        super().__init__()
+        self._luck = luck
+
+    @abstractmethod
+    def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
+        """Let packets leave the server for their stations, one instant [ns] each."""
+
+    def _due(self, leg: Leg, to_ns: int) -> Ints:
+        """Return the packets in flight that are done with a leg by an instant."""
+        flights = self._flights
+        due = (flights.leg == leg) & (flights.due_ns <= to_ns) & (flights.fate == Fate.IN_FLIGHT)
+        return np.flatnonzero(due)
+
+    def _draw(self, flights: InFlight, rows: Ints, parts: Sequence[int]) -> None:
+        """Draw the luck of packets in some parts of their way."""
+        if rows.size:
+            counters = flights.draw_counter[rows, None] * _PARTS + np.array(parts)
+            flights.luck[rows[:, None], parts] = self._luck.uniform(
+                flights.draw_key[rows, None], counters
+            )
+
+    def _pass_server(self, rows: Ints) -> None:
+        """Deliver packets that the server is done with, or send them on to stations."""
+        if not rows.size:
+            return
+        flights = self._flights
+        done = flights.due_ns[rows]
+        flights.book(rows, done)
+        for_area = flights.radius_m[rows] >= 0.0
+        copies = self._relay(rows[for_area], done[for_area]) if for_area.any() else None
+        ends = flights.receiver[rows] == SERVER
+        flights.fate[rows[ends]] = Fate.DELIVERED
+        flights.ended_ns[rows[ends]] = done[ends]
+        if not ends.all():
+            self._send_down(flights, rows[~ends], done[~ends])
+        if copies is not None and len(copies):
+            everyone = np.arange(len(copies))
+            self._draw(copies, everyone, DOWN_PARTS)
+            self._send_down(copies, everyone, copies.due_ns.copy())
+            self._flights = joined([flights, copies])
 
 
 def draw_keys(flights: InFlight, rows: Ints) -> DrawKeys:

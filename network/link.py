@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from network.arrays import Floats, Ints
-from network.base import TRIES, CellState, Handovers, LinkModel, StationState, draw_keys
+from network.base import (
+    DOWN_PARTS,
+    TRIES,
+    UP_PARTS,
+    CellState,
+    Handovers,
+    LegByLeg,
+    StationState,
+    draw_keys,
+)
 from network.core import Core
 from network.draws import Draws, key_of
 from network.five_qi import discard_after_ns
@@ -17,7 +26,6 @@ from network.packet import (
     Fate,
     InFlight,
     Leg,
-    joined,
 )
 from network.plugins import scheduler
 from network.radio.channel import Sight
@@ -30,10 +38,11 @@ from network.ran.scheduler import Arrivals, Scheduler
 from network.settings import NetworkSettings
 
 # The columns of a packet's luck.
-_PARTS = _AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN = range(4)
+_AIR_UP, _WIRE_UP = UP_PARTS
+_WIRE_DOWN, _AIR_DOWN = DOWN_PARTS
 
 
-class Link(LinkModel):
+class Link(LegByLeg):
     """A 5G network by 3GPP's models.
 
     Every `measurement_period_ms` the stations measure all cells: from that follow the SINR they are
@@ -62,7 +71,7 @@ class Link(LinkModel):
         bounds_m: Bounds,
         buildings: Sight | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(Draws(seed, "packets"))
         self._settings = settings
         layers = layers_of(settings, bounds_m, seed=seed, sight=buildings)
         self.cell_names = tuple(name for layer in layers for name in layer.cell_names)
@@ -81,7 +90,6 @@ class Link(LinkModel):
             self._has_grant[five_qi] = True
         self._discard_ns = rules.discard_timer_ms * NS_PER_MS
         self._request_phase = Draws(seed, "scheduling request")
-        self._luck = Draws(seed, "packets")
         self.least_latency_ns = min(
             int(self._grant_ns.min()) + self._up.least_ns + self._core.least_up_ns,
             self._core.least_down_ns + self._down.least_ns,
@@ -138,7 +146,7 @@ class Link(LinkModel):
 
     def _start(self, flights: InFlight) -> None:
         everyone = np.arange(len(flights))
-        self._draw(flights, everyone, [_AIR_UP, _WIRE_UP, _WIRE_DOWN, _AIR_DOWN])
+        self._draw(flights, everyone, UP_PARTS + DOWN_PARTS)
         up = np.flatnonzero(flights.sender != SERVER)
         sent = flights.sent_ns[up]
         flow = flights.five_qi[up]
@@ -169,7 +177,7 @@ class Link(LinkModel):
         self._admit(Leg.UP_WAIT, to_ns)
         self._settle(Leg.UP_RADIO, to_ns)
         self._land(Leg.UP_RADIO, to_ns)
-        self._pass_server(to_ns)
+        self._pass_server(self._arrived(Leg.UP_WIRE, to_ns))
         self._reach_base_station(to_ns)
         self._admit(Leg.DOWN_WAIT, to_ns)
         self._settle(Leg.DOWN_RADIO, to_ns)
@@ -186,15 +194,15 @@ class Link(LinkModel):
         station = (flights.sender if up else flights.receiver)[rows]
         ready = flights.plan_ns[rows, 1]
         link = self._connections
-        blocked = (ready >= link.blocked_from_ns[station]) & (
-            ready < link.blocked_until_ns[station]
-        )
-        begin = np.where(blocked, link.blocked_until_ns[station], ready)
+        blocked_from, blocked_until = link.blocked_ns(station)
+        blocked = (ready >= blocked_from) & (ready < blocked_until)
+        begin = np.where(blocked, blocked_until, ready)
         deadline = flights.deadline_ns[rows]
         # What an interruption took off the air may be past its deadline already.
         given_up = np.maximum(deadline, ready)
         late = (begin > deadline) & (given_up < to_ns)
-        nowhere = link.serving[station] == NO_CELL
+        serving = link.data_cell[station]
+        nowhere = serving == NO_CELL
         flights.end(
             rows[late],
             np.where(nowhere[late], int(Fate.NO_COVERAGE), int(Fate.EXPIRED)),
@@ -203,10 +211,9 @@ class Link(LinkModel):
         go = (begin < to_ns) & (begin <= deadline)
         if not go.any():
             return
-        rows, station, begin = rows[go], station[go], begin[go]
+        rows, station, begin, serving = rows[go], station[go], begin[go], serving[go]
         flights.plan_ns[rows, 2:] = begin[:, None]
         flights.book(rows, begin)
-        serving = link.serving[station]
         reported_db, sinr_db, faded = link.quality(UP if up else DOWN, station, begin)
         scheduler = self._up if up else self._down
         plan, fate = scheduler.serve(
@@ -235,13 +242,16 @@ class Link(LinkModel):
     def _fly(self, leg: int, rows: Ints) -> None:
         """Let packets whose radio leg is planned take their time through space.
 
-        Up, a request and its grant go ahead of the packet, unless the grant is a configured one.
+        Up, a request and its grant go ahead of the packet, unless the grant is a configured one. In
+        LTE that takes longer than the settings say.
         """
         flights = self._flights
         up = leg == Leg.UP_RADIO
         cells = (flights.cell_up if up else flights.cell_down)[rows]
-        ways = np.where(up & ~self._has_grant[flights.five_qi[rows]], 3, 1)
-        flights.plan_ns[rows, 2:] += (ways * self._connections.one_way_ns[cells])[:, None]
+        one_way_ns = self._connections.one_way_ns[cells]
+        asking_ns = 2 * one_way_ns + self._connections.grant_ns[cells]
+        asks = up & ~self._has_grant[flights.five_qi[rows]]
+        flights.plan_ns[rows, 2:] += (one_way_ns + asks * asking_ns)[:, None]
 
     def _land(self, leg: Leg, to_ns: int) -> None:
         """End the radio leg of packets that are done with it."""
@@ -266,26 +276,6 @@ class Link(LinkModel):
             flights.plan_ns[on], flights.plan_fate[on] = self._wire.up(
                 flights.plan_ns[on], flights.cell_up[on], keys
             )
-
-    def _pass_server(self, to_ns: int) -> None:
-        """Deliver to the server, and send on what is for stations."""
-        rows = self._arrived(Leg.UP_WIRE, to_ns)
-        if not rows.size:
-            return
-        flights = self._flights
-        done = flights.due_ns[rows]
-        flights.book(rows, done)
-        for_area = flights.radius_m[rows] >= 0.0
-        copies = self._relay(rows[for_area], done[for_area]) if for_area.any() else None
-        ends = flights.receiver[rows] == SERVER
-        flights.fate[rows[ends]] = Fate.DELIVERED
-        flights.ended_ns[rows[ends]] = done[ends]
-        self._send_down(flights, rows[~ends], done[~ends])
-        if copies is not None and len(copies):
-            everyone = np.arange(len(copies))
-            self._draw(copies, everyone, [_WIRE_DOWN, _AIR_DOWN])
-            self._send_down(copies, everyone, copies.due_ns)
-            self._flights = joined([flights, copies])
 
     def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
         if not rows.size:
@@ -343,7 +333,7 @@ class Link(LinkModel):
         flights.book(rows, done)
         flights.leg[rows] = Leg.DOWN_HELD
         flights.plan_ns[rows], flights.plan_fate[rows] = wire.down(
-            done, self._connections.serving[flights.receiver[rows]], draw_keys(flights, rows)
+            done, self._connections.data_cell[flights.receiver[rows]], draw_keys(flights, rows)
         )
 
     def _arrived(self, leg: Leg, to_ns: int) -> Ints:
@@ -355,11 +345,6 @@ class Link(LinkModel):
         lost = rows[flights.plan_fate[rows] != Fate.IN_FLIGHT]
         flights.end(lost, flights.plan_fate[lost], flights.due_ns[lost])
         return np.asarray(rows[flights.fate[rows] == Fate.IN_FLIGHT])
-
-    def _due(self, leg: Leg, to_ns: int) -> Ints:
-        flights = self._flights
-        due = (flights.leg == leg) & (flights.due_ns <= to_ns) & (flights.fate == Fate.IN_FLIGHT)
-        return np.flatnonzero(due)
 
     def _put_back(self, stations: Ints) -> None:
         """Take packets of stations out of their old cell: what isn't through now begins anew."""
@@ -379,14 +364,6 @@ class Link(LinkModel):
             flights.plan_fate[rows] = Fate.IN_FLIGHT
             flights.draw_counter[rows] += flights.draw_counter[rows] % TRIES < TRIES - 1
             self._draw(flights, rows, [_AIR_UP if radio == Leg.UP_RADIO else _AIR_DOWN])
-
-    def _draw(self, flights: InFlight, rows: Ints, parts: list[int]) -> None:
-        """Draw the luck of packets in some parts of their way."""
-        if rows.size:
-            counters = flights.draw_counter[rows, None] * len(_PARTS) + np.array(parts)
-            flights.luck[rows[:, None], parts] = self._luck.uniform(
-                flights.draw_key[rows, None], counters
-            )
 
     def _grow(self, capacity: int) -> None:
         more = (0, capacity - len(self._attached))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -118,7 +118,7 @@ class Packets:
 
     def take(self, rows: Ints | Bools) -> Self:
         """Return a copy of some rows, given by number or by mask."""
-        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return type(self)(*[getattr(self, name)[rows] for name in self.__dataclass_fields__])
 
     def receptions(self) -> Receptions:
         """Return the rows as receptions at `ended_ns`, ordered by instant and packet id."""
@@ -132,7 +132,8 @@ class Packets:
     def empty(cls) -> Self:
         """Return a table without rows."""
         columns: dict[str, Any] = {
-            f.name: np.zeros(0, dtype=_DTYPES.get(f.name, np.int64)) for f in fields(cls)
+            name: np.zeros(0, dtype=_DTYPES.get(name, np.int64))
+            for name in cls.__dataclass_fields__
         }
         columns["stage_ns"] = np.zeros((0, len(Stage)), dtype=np.int64)
         if "plan_ns" in columns:
@@ -223,12 +224,12 @@ def joined(tables: list[Table]) -> Table:
     """Return the rows of one or more tables of one type as one table."""
     if len(tables) == 1:
         return tables[0]
-    first = tables[0]
-    return type(first)(
-        **{f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(first)}
+    kind = type(tables[0])
+    return kind(
+        *[np.concatenate([getattr(t, name) for t in tables]) for name in kind.__dataclass_fields__]
     )
 
 
 def as_packets(flights: InFlight, rows: Ints | Bools) -> Packets:
     """Return the lasting columns of some packets in flight."""
-    return Packets(**{f.name: getattr(flights, f.name)[rows] for f in fields(Packets)})
+    return Packets(*[getattr(flights, name)[rows] for name in Packets.__dataclass_fields__])

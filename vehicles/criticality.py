@@ -18,6 +18,10 @@ _CROSSING_MARGIN_S = 0.7
 _SLOWER_IS_STANDING_MPS = 0.2
 # With its front this far in somebody's way stopping is still better than going on.
 _LATE_M = 1.5
+# Points over a body, closer together than a vehicle is wide, in parts of its length and width.
+_ALONG, _ACROSS = (
+    part.ravel() for part in np.meshgrid(np.linspace(-0.5, 0.5, 13), np.linspace(-0.5, 0.5, 3))
+)
 
 
 class Patience(NamedTuple):
@@ -65,7 +69,7 @@ def find_leader(
     rows = np.flatnonzero(near & (s - reach < road.path_s_m[-1]))
     if rows.size == 0:
         return None
-    x_m, y_m = _grid(Bodies(*(column[rows] for column in others)))
+    x_m, y_m = _grid(others.take(rows))
     s, left = (values.reshape(x_m.shape) for values in road.along(x_m.ravel(), y_m.ravel()))
     # Near it, from where it is now to where the path is; further on, the path itself.
     aside = np.where(s - road.ego_s_m < _NEAR_M, road.ego_left_m, 0.0)
@@ -77,7 +81,7 @@ def find_leader(
     first_s = np.where(in_the_way, s, np.inf).min(axis=1)
     nearest = int(np.argmin(first_s))
     row = int(rows[nearest])
-    turned = others.heading_rad[row] - _direction_at(road, first_s[nearest : nearest + 1])[0]
+    turned = others.heading_rad[row] - road.path.heading_rad(first_s[nearest : nearest + 1])[0]
     return Leader(
         row=row,
         gap_m=float(first_s[nearest]) - road.ego_s_m - 0.5 * ego.length_m,
@@ -192,21 +196,11 @@ def _soonest_s(speed_mps: float, distance_m: Floats) -> Floats:
 
 
 def _grid(bodies: Bodies) -> tuple[Floats, Floats]:
-    """Points on every body, closer together than a vehicle is wide, each shape (n, points)."""
-    along, across = (
-        part.ravel() for part in np.meshgrid(np.linspace(-0.5, 0.5, 13), np.linspace(-0.5, 0.5, 3))
-    )
-    along = along * bodies.length_m[:, None]
-    across = across * bodies.width_m[:, None]
+    """Points on every body, x and y, each shape (n, points)."""
+    along = _ALONG * bodies.length_m[:, None]
+    across = _ACROSS * bodies.width_m[:, None]
     cos, sin = np.cos(bodies.heading_rad)[:, None], np.sin(bodies.heading_rad)[:, None]
     return (
         bodies.x_m[:, None] + along * cos - across * sin,
         bodies.y_m[:, None] + along * sin + across * cos,
     )
-
-
-def _direction_at(road: RoadAhead, s_m: Floats) -> Floats:
-    leg = np.diff(road.path_xy_m, axis=0)
-    directions = np.arctan2(leg[:, 1], leg[:, 0])
-    index = np.clip(np.searchsorted(road.path_s_m, s_m, side="right") - 1, 0, len(leg) - 1)
-    return np.asarray(directions[index])

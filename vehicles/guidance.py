@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import shapely
 
@@ -67,51 +70,66 @@ def steering_rad(
     return float(np.arctan(2.0 * wheelbase_m * leftward / max(distance_sq, 1e-6)))
 
 
-def curve_speed_mps(
-    path_xy_m: Floats,
-    s_m: float,
-    lateral_acceleration_mps2: float = 2.5,
-    deceleration_mps2: float = 1.5,
-) -> float:
-    """Speed now from which every bend ahead is reached at a comfortable speed.
+class Bends(NamedTuple):
+    """The bends along a path: a corner of the polyline stands for an arc.
 
-    A corner of the polyline with angle θ stands for an arc of radius R: as long as the mean of its
-    legs, R = mean / (2 tan θ/2), but leaving the corner by at most 0.7 m, R = 0.7 cos(θ/2) /
+    A corner with angle θ is an arc of radius R: as long as the mean of its legs,
+    R = mean / (2 tan θ/2), but leaving the corner by at most 0.7 m, R = 0.7 cos(θ/2) /
     (1 - cos(θ/2)). The first recovers the radius of a curve that was sampled finely, the second
     rounds a corner between long legs.
-
-    Args:
-        path_xy_m: where to drive, shape (n, 2) [m].
-        s_m: where on the path the vehicle is, as arc length [m].
-        lateral_acceleration_mps2: what is comfortable in a bend [m/s²].
-        deceleration_mps2: how hard to slow down before one [m/s²].
-
-    Returns:
-        The speed [m/s]; infinite if no bend is ahead.
-
-    Raises:
-        ValueError: the path has fewer than two different points.
     """
-    smooth = shapely.get_coordinates(shapely.LineString(path_xy_m).simplify(_MAP_GRAIN_M))
-    _, leg, length = _legs(smooth)
-    if len(leg) < 2:
-        return float("inf")
-    heading = np.arctan2(leg[:, 1], leg[:, 0])
-    turn = np.diff(heading)
-    half_turn = 0.5 * np.abs((turn + np.pi) % (2.0 * np.pi) - np.pi)
-    half_turn = np.clip(half_turn, 1e-9, 0.5 * np.pi - 1e-6)
-    by_legs = 0.25 * (length[:-1] + length[1:]) / np.tan(half_turn)
-    by_rounding = _ROUNDING_M * np.cos(half_turn) / (1.0 - np.cos(half_turn))
-    radius = np.minimum(by_legs, by_rounding)
 
-    corner_s = np.cumsum(length)[:-1]
-    reach = radius * np.tan(half_turn)
-    ahead = corner_s + reach >= s_m
-    if not ahead.any():
-        return float("inf")
-    distance = np.maximum(corner_s[ahead] - reach[ahead] - s_m, 0.0)
-    squared = lateral_acceleration_mps2 * radius[ahead] + 2.0 * deceleration_mps2 * distance
-    return float(np.sqrt(squared.min()))
+    begin_s_m: Floats
+    """Where each begins, as arc length of the path (n,) [m]."""
+    end_s_m: Floats
+    radius_m: Floats
+
+    @classmethod
+    def of(cls, path_xy_m: Floats) -> Bends:
+        """Find the bends of a path.
+
+        Args:
+            path_xy_m: where to drive, shape (n, 2) [m].
+
+        Raises:
+            ValueError: the path has fewer than two different points.
+        """
+        smooth = shapely.get_coordinates(shapely.LineString(path_xy_m).simplify(_MAP_GRAIN_M))
+        _, leg, length = _legs(smooth)
+        heading = np.arctan2(leg[:, 1], leg[:, 0])
+        turn = np.diff(heading)
+        half_turn = 0.5 * np.abs((turn + np.pi) % (2.0 * np.pi) - np.pi)
+        half_turn = np.clip(half_turn, 1e-9, 0.5 * np.pi - 1e-6)
+        by_legs = 0.25 * (length[:-1] + length[1:]) / np.tan(half_turn)
+        by_rounding = _ROUNDING_M * np.cos(half_turn) / (1.0 - np.cos(half_turn))
+        radius = np.minimum(by_legs, by_rounding)
+        corner_s = np.cumsum(length)[:-1]
+        reach = radius * np.tan(half_turn)
+        return cls(corner_s - reach, corner_s + reach, radius)
+
+    def speed_mps(
+        self,
+        s_m: float,
+        lateral_acceleration_mps2: float = 2.5,
+        deceleration_mps2: float = 1.5,
+    ) -> float:
+        """Speed now from which every bend ahead is reached at a comfortable speed.
+
+        Args:
+            s_m: where on the path the vehicle is, as arc length [m].
+            lateral_acceleration_mps2: what is comfortable in a bend [m/s²].
+            deceleration_mps2: how hard to slow down before one [m/s²].
+
+        Returns:
+            The speed [m/s]; infinite if no bend is ahead.
+        """
+        ahead = self.end_s_m >= s_m
+        if not ahead.any():
+            return math.inf
+        distance = np.maximum(self.begin_s_m[ahead] - s_m, 0.0)
+        squared = lateral_acceleration_mps2 * self.radius_m[ahead]
+        squared = squared + 2.0 * deceleration_mps2 * distance
+        return math.sqrt(squared.min())
 
 
 def _legs(path_xy_m: Floats) -> tuple[Floats, Floats, Floats]:

@@ -83,9 +83,11 @@ def sense(
     if not (0 <= ego_slot < users.capacity and users.active[ego_slot]):
         raise ValueError(f"expected the slot of a road user, got {ego_slot}")
     slots = users.slots()
-    slots = slots[slots != ego_slot]
-    ego = users.at(instant_ns, np.array([ego_slot]))
-    others = users.at(instant_ns, slots)
+    everyone = users.at(instant_ns, slots)
+    mine = slots == ego_slot
+    ego = Kinematics(*(column[mine] for column in everyone))
+    others = Kinematics(*(column[~mine] for column in everyone))
+    slots = slots[~mine]
 
     reach_m = max(settings.range_m, settings.near_range_m)
     dx, dy = others.x_m - ego.x_m, others.y_m - ego.y_m

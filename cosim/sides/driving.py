@@ -17,6 +17,7 @@ from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
+from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
 from vehicles.messages.frame import Frame
 from vehicles.messages.receiver import Receiver
@@ -57,9 +58,17 @@ class Driving:
     ) -> None:
         self.step_ns = step_ns
         self._settings = {driven.id: driven for driven in settings}
-        self._drivers = {
-            driven.id: Driver([drive.make() for drive in driven.drives]) for driven in settings
+        functions = {driven.id: [drive.make() for drive in driven.drives] for driven in settings}
+        self._drivers = {name: Driver(own) for name, own in functions.items()}
+        self.remotely_driven = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, RemoteDriving)
         }
+        """The function by which a vehicle is driven from afar, for those that are."""
+        self.situations: dict[str, Situation] = {}
+        """What each driven vehicle decided by at the last step, by its name."""
         self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
@@ -75,8 +84,13 @@ class Driving:
 
     def advance(self, to_ns: int) -> None:
         """Let every driven vehicle on the road decide."""
+        self.situations = {}
+        if not self._vehicles.on_road:
+            return
+        slots = self._users.slots()
+        truth = self._bodies(slots, to_ns)
         for name in list(self._vehicles.on_road):
-            self._drive(name, to_ns)
+            self._drive(name, to_ns, slots, truth)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Decisions, and contacts between vehicles, since the last call."""
@@ -95,7 +109,8 @@ class Driving:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _drive(self, name: str, now_ns: int) -> None:
+    def _drive(self, name: str, now_ns: int, slots: Ints, truth: Bodies) -> None:
+        """Let one vehicle decide, among the road users at `slots`, whose bodies are `truth`."""
         user_id = self._vehicles.on_road[name]
         slot = self._users.slot_of(user_id)
         road = self._traffic.road_ahead(user_id)
@@ -113,32 +128,30 @@ class Driving:
             instant_ns=now_ns,
             ego=ego,
             road=road,
-            seen=Seen(sensed.slots, self._bodies(sensed.slots, now_ns)),
+            seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
             received=received,
             ldm=receiver.ldm,
             link=self._link.view(slot),
             coverage=self._link,
         )
+        self.situations[name] = situation
         choice = self._drivers[name].decide(situation)
-        steering = steering_rad(
-            choice.line_xy_m,
-            ego.x_m,
-            ego.y_m,
-            ego.heading_rad,
-            ego.speed_mps,
-            self._vehicles.wheelbase_m(name),
-        )
+        steering = choice.steering_rad
+        if steering is None:
+            steering = steering_rad(
+                choice.line_xy_m,
+                ego.x_m,
+                ego.y_m,
+                ego.heading_rad,
+                ego.speed_mps,
+                self._vehicles.wheelbase_m(name),
+            )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
-        others = self._around(slot, ego, now_ns)
-        self._record(name, user_id, now_ns, ego, choice, others)
-
-    def _around(self, ego_slot: int, ego: EgoState, now_ns: int) -> tuple[list[str], Bodies]:
-        """Everyone near, seen or not: the truth that criticality is judged by."""
-        users = self._users
-        slots = users.slots()
-        near = np.hypot(users.x_m[slots] - ego.x_m, users.y_m[slots] - ego.y_m) < _TRUTH_RANGE_M
-        slots = slots[near & (slots != ego_slot)]
-        return [users.ids[other] for other in slots.tolist()], self._bodies(slots, now_ns)
+        # Everyone near, seen or not: the truth that criticality is judged by.
+        apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
+        near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
+        ids = [self._users.ids[other] for other in slots[near].tolist()]
+        self._record(name, user_id, now_ns, ego, choice, (ids, truth.take(near)))
 
     def _bodies(self, slots: Ints, now_ns: int) -> Bodies:
         here = self._users.at(now_ns, slots)
@@ -173,6 +186,7 @@ class Driving:
                 "wanted_acceleration_mps2": proposal.acceleration_mps2,
                 "acceleration_mps2": ego.acceleration_mps2,
                 "speed_mps": ego.speed_mps,
+                "lane_offset_m": choice.road.ego_left_m,
                 "gap_m": leader.gap_m if leader else math.inf,
                 "ttc_s": leader.time_to_collision_s(ego.speed_mps) if leader else math.inf,
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],

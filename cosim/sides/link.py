@@ -19,6 +19,7 @@ from network.five_qi import BEST_EFFORT
 from network.packet import SERVER, Fate, Packets, Positions, Stage
 from vehicles.driving.base import LinkView
 from vehicles.messages.kinds import MessageKind, StationIds
+from vehicles.messages.received import Received
 from vehicles.messages.receiver import Arrival
 from vehicles.state import RoadUsers
 
@@ -26,6 +27,8 @@ from vehicles.state import RoadUsers
 _LEAST_ANTENNA_HEIGHT_M = 1.5
 # How often payloads that nobody can receive any more are dropped.
 _TIDY_NS = 1_000_000_000
+# What is read there; the rest it only hands on.
+_FOR_THE_SERVER = frozenset({MessageKind.TELEMETRY, MessageKind.VIDEO})
 
 
 class LinkSide:
@@ -70,7 +73,7 @@ class LinkSide:
         self._payloads = Payloads()
         self._tidy_ns = _TIDY_NS
         self._received: defaultdict[int, list[Arrival]] = defaultdict(list)
-        self._telemetry: list[Any] = []
+        self._at_server: defaultdict[MessageKind, list[Received[Any]]] = defaultdict(list)
         self._rows: list[tuple[str, Columns]] = []
 
     def start(self) -> None:
@@ -86,21 +89,22 @@ class LinkSide:
                 to_ns, everyone.x_m, everyone.y_m, everyone.z_m, everyone.vx_mps, everyone.vy_mps
             ),
         )
-        at_server = received.receiver == SERVER
-        for row in np.flatnonzero(at_server & (received.kind == MessageKind.TELEMETRY)):
-            self._telemetry.append(self._payloads[int(received.reference[row])])
-        # What the server only hands on isn't read there.
-        for row in np.flatnonzero(~at_server):
-            self._received[int(received.receiver[row])].append(
-                Arrival(
-                    packet_id=int(received.packet_id[row]),
-                    kind=MessageKind(received.kind[row]),
-                    payload=self._payloads[int(received.reference[row])],
-                    # Timestamps in headers are of whole milliseconds.
-                    sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
-                    received_ns=int(received.received_ns[row]),
-                )
+        for row in range(len(received.kind)):
+            kind, receiver = MessageKind(received.kind[row]), int(received.receiver[row])
+            at_server = receiver == SERVER
+            if at_server and kind not in _FOR_THE_SERVER:
+                continue
+            packet = Received(
+                packet_id=int(received.packet_id[row]),
+                message=self._payloads[int(received.reference[row])],
+                # Timestamps in headers are of whole milliseconds.
+                sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
+                received_ns=int(received.received_ns[row]),
             )
+            if at_server:
+                self._at_server[kind].append(packet)
+            else:
+                self._received[receiver].append(Arrival(kind, packet))
         if to_ns >= self._tidy_ns:
             self._tidy_ns = to_ns + _TIDY_NS
             self._payloads.keep(self._link.unfinished().reference)
@@ -117,11 +121,15 @@ class LinkSide:
         to: int,
         radius_m: float = 0.0,
         payloads: Batch,
-    ) -> None:
-        """Send one packet per entry of `senders` (slots), at instants from now on [ns]."""
+    ) -> Ints:
+        """Send one packet per entry of `senders` (slots, or SERVER), at instants from now on [ns].
+
+        Returns:
+            The packets' ids (n,).
+        """
         if len(senders) == 0:
-            return
-        self._link.send(
+            return np.zeros(0, dtype=np.int64)
+        return self._link.send(
             senders,
             size_bytes,
             sent_ns,
@@ -136,10 +144,9 @@ class LinkSide:
         """Packets that have reached a driven vehicle since the last call, ordered by arrival."""
         return self._received.pop(slot, [])
 
-    def take_telemetry(self) -> list[Any]:
-        """Telemetry that has reached the server since the last call, ordered by arrival."""
-        telemetry, self._telemetry = self._telemetry, []
-        return telemetry
+    def take_at_server(self, kind: MessageKind) -> list[Received[Any]]:
+        """Messages to the server that have reached it since the last call, ordered by arrival."""
+        return self._at_server.pop(kind, [])
 
     def view(self, slot: int) -> LinkView:
         """What the modem of a road user knows of its link."""
@@ -235,7 +242,9 @@ class LinkSide:
         return float(self._draws.uniform(key_of(user_id), 0)) < self._penetration
 
     def _keep_finished(self) -> None:
-        self._rows.append(("packets", self._packet_columns(self._link.finished())))
+        finished = self._link.finished()
+        if len(finished):
+            self._rows.append(("packets", self._packet_columns(finished)))
         handovers = self._link.handovers()
         if len(handovers.instant_ns):
             self._rows.append(

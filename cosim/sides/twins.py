@@ -11,6 +11,7 @@ from cosim.clock import NS_PER_MS, to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
+from vehicles.messages.kinds import MessageKind
 from vehicles.settings import TwinsSettings
 from vehicles.state import RoadUsers
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable, EmbeddedBroker
@@ -70,7 +71,8 @@ class Twins:
         assert self._service is not None
         try:
             self._read()
-            self._service.publish(self._link.take_telemetry())
+            telemetry = self._link.take_at_server(MessageKind.TELEMETRY)
+            self._service.publish([received.message for received in telemetry])
         except (BrokerDied, ServiceAborted) as error:
             raise SideDied(self.name, f"at {to_s(to_ns):g} s: {error}") from error
         users = self._users

@@ -9,6 +9,7 @@ import numpy as np
 
 from network.arrays import Floats
 from vehicles.driving.base import RoadAhead
+from vehicles.driving.path import Path
 
 _HORIZON_M = 300.0
 _RED = frozenset("ruRU")
@@ -148,8 +149,7 @@ class RoadReader:
             if closed and index >= passed and ends[index] < stop_s:
                 stop_s, stop_if_comfortable = float(ends[index]), soft
         return RoadAhead(
-            path_xy_m=path[keep],
-            path_s_m=s[keep],
+            path=Path(path[keep], s[keep]),
             speed_limit_mps=np.repeat([lane.limit_mps for lane in lanes], points)[keep],
             stop_s_m=stop_s,
             stop_if_comfortable=stop_if_comfortable,

@@ -96,11 +96,9 @@ class Shadowing:
     def __init__(
         self, site_keys: NDArray[np.uint64], los_m: float, nlos_m: float, *, seed: int
     ) -> None:
-        shared = np.array([_SHARED_MAP], dtype=np.uint64)
-        in_sight = Draws(seed, "radio/shadowing/los")
-        blocked = Draws(seed, "radio/shadowing/nlos")
-        self._own = Maps(site_keys, los_m, in_sight), Maps(site_keys, nlos_m, blocked)
-        self._shared = Maps(shared, los_m, in_sight), Maps(shared, nlos_m, blocked)
+        keys = np.append(site_keys, np.uint64(_SHARED_MAP))
+        self._in_sight = Maps(keys, los_m, Draws(seed, "radio/shadowing/los"))
+        self._blocked = Maps(keys, nlos_m, Draws(seed, "radio/shadowing/nlos"))
 
     def normals(self, x_m: Floats, y_m: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return standard normal shadowing in line of sight and out of it (places, sites) each.
@@ -109,12 +107,16 @@ class Shadowing:
             x_m: Places (places,) [m].
             y_m: Places (places,) [m].
         """
-        in_sight, blocked = (
-            np.float32(np.sqrt(1.0 - SITE_CORRELATION)) * own.normals(x_m, y_m)
-            + np.float32(np.sqrt(SITE_CORRELATION)) * shared.normals(x_m, y_m)
-            for own, shared in zip(self._own, self._shared, strict=True)
+        return (
+            _with_shared(self._in_sight.normals(x_m, y_m)),
+            _with_shared(self._blocked.normals(x_m, y_m)),
         )
-        return in_sight, blocked
+
+
+def _with_shared(normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mix the last map into the others, which are correlated by it."""
+    own = np.float32(np.sqrt(1.0 - SITE_CORRELATION)) * normals[:, :-1]
+    return own + np.float32(np.sqrt(SITE_CORRELATION)) * normals[:, -1:]
 
 
 @cache

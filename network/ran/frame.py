@@ -41,8 +41,10 @@ class Frame:
         self.slot_ns = slot_ns
         self.period_slots = len(tdd_pattern)
         self._before = np.cumsum([0, *(blocks.get(slot, 0) for slot in tdd_pattern)])
-        self._slots = np.array([slot in blocks for slot in tdd_pattern], dtype=np.int64)
+        slots = np.array([slot in blocks for slot in tdd_pattern], dtype=np.int64)
         self._edges: list[int] = self._before.tolist()
+        self._numbers = np.flatnonzero(slots)
+        self._ordinals = np.concatenate([[0], np.cumsum(slots)])
         self.blocks_per_period = int(self._before[-1])
 
     @property
@@ -70,15 +72,13 @@ class Frame:
     def slot_of(self, block: Ints) -> Ints:
         """Return the number of the slot that a block lies in."""
         period, within = np.divmod(block, self.blocks_per_period)
-        slot = np.searchsorted(self._before, within, side="right") - 1
+        slot = self._before.searchsorted(within, side="right") - 1
         return np.asarray(period * self.period_slots + slot)
 
     def slots_later(self, slot: Ints, count: Ints) -> Ints:
         """Return the slot of this direction that comes `count` such slots after one of them."""
-        per_period = int(self._slots.sum())
-        ordinals = np.concatenate([[0], np.cumsum(self._slots)])
-        numbers = np.flatnonzero(self._slots)
+        per_period = len(self._numbers)
         period, within = np.divmod(slot, self.period_slots)
-        ordinal = period * per_period + ordinals[within] + count
+        ordinal = period * per_period + self._ordinals[within] + count
         period, within = np.divmod(ordinal, per_period)
-        return np.asarray(period * self.period_slots + numbers[within])
+        return np.asarray(period * self.period_slots + self._numbers[within])

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from network.arrays import Bools, Floats, Ints
-from network.base import Cause, Handovers, LinkModel, StationState, draw_keys
+from network.base import (
+    DOWN_PARTS,
+    UP_PARTS,
+    Cause,
+    Handovers,
+    LegByLeg,
+    StationState,
+    draw_keys,
+)
 from network.core import ServerTime
 from network.draws import Draws
 from network.packet import (
@@ -16,7 +24,6 @@ from network.packet import (
     Fate,
     InFlight,
     Leg,
-    joined,
 )
 from network.ran.handover import History
 from network.settings import NetworkSettings
@@ -27,12 +34,9 @@ _NO_CELL = -1
 _LOOK_NS = 10 * NS_PER_MS
 # Places in a trace are whole nanoseconds or micrometres, so that they compare exactly.
 _UM_PER_M = 1_000_000
-# The columns of a packet's luck.
-_PARTS = _UP_TIME, _UP_LOSS, _DOWN_TIME, _DOWN_LOSS = range(4)
-_UP_PARTS, _DOWN_PARTS = [_UP_TIME, _UP_LOSS], [_DOWN_TIME, _DOWN_LOSS]
 
 
-class TraceLink(LinkModel):
+class TraceLink(LegByLeg):
     """Every station has the link of a measured drive, by the time or by how far it has driven.
 
     Every 10 ms each station finds its row of the trace, which holds until the next time. The row
@@ -56,7 +60,7 @@ class TraceLink(LinkModel):
     """
 
     def __init__(self, settings: NetworkSettings, *, seed: int) -> None:
-        super().__init__()
+        super().__init__(Draws(seed, "trace/packets"))
         if settings.trace is None:
             raise ValueError("no trace is given; expected `trace: {file: ...}`")
         rules = settings.trace
@@ -73,7 +77,6 @@ class TraceLink(LinkModel):
             self._length = round(trace.end_m * _UM_PER_M)
             self._start_at = round(rules.start_m * _UM_PER_M)
         self._technology = np.unique(trace.cell_technologies, return_inverse=True)[1]
-        self._luck = Draws(seed, "trace/packets")
         self._stagger = Draws(seed, "trace/start")
         self._server = ServerTime(settings.core.server_ms, seed)
         self._discard_ns = settings.scheduling.discard_timer_ms * NS_PER_MS
@@ -254,7 +257,7 @@ class TraceLink(LinkModel):
 
     def _start(self, flights: InFlight) -> None:
         everyone = np.arange(len(flights))
-        self._draw(flights, everyone, [*_UP_PARTS, *_DOWN_PARTS])
+        self._draw(flights, everyone, UP_PARTS + DOWN_PARTS)
         flights.leg[flights.sender == SERVER] = Leg.DOWN_WAIT
         flights.plan_ns[:, 2:] = NEVER
         flights.deadline_ns[:] = flights.sent_ns + self._discard_ns
@@ -269,7 +272,7 @@ class TraceLink(LinkModel):
             return
         self._begin(Leg.UP_WAIT, to_ns)
         self._land(Leg.UP_RADIO, to_ns)
-        self._pass_server(to_ns)
+        self._pass_server(self._due(Leg.UP_WIRE, to_ns))
         self._begin(Leg.DOWN_WAIT, to_ns)
         self._land(Leg.DOWN_RADIO, to_ns)
 
@@ -311,7 +314,8 @@ class TraceLink(LinkModel):
         deadline = flights.deadline_ns[rows]
         on_air_ns = self._queue(station, begin_ns, sending_ns, deadline, up=up)
         expired = on_air_ns > deadline
-        luck = flights.luck[rows][:, _UP_PARTS if up else _DOWN_PARTS]
+        # One part of its luck says how long a packet takes, the other whether it gets lost.
+        luck = flights.luck[rows][:, UP_PARTS if up else DOWN_PARTS]
         way_ns = _ns(self._drawn_ms((trace.up_ms if up else trace.down_ms)[row], luck[:, 0]))
         lost = luck[:, 1] < (trace.up_loss if up else trace.down_loss)[row]
         there = on_air_ns + sending_ns + way_ns
@@ -382,42 +386,11 @@ class TraceLink(LinkModel):
         flights.plan_ns[on, :3] = done[:, None]
         flights.plan_ns[on, 3] = done + self._server.ns(draw_keys(flights, on))
 
-    def _pass_server(self, to_ns: int) -> None:
-        """Deliver to the server, and send on what is for stations."""
-        rows = self._due(Leg.UP_WIRE, to_ns)
-        if not rows.size:
-            return
-        flights = self._flights
-        done = flights.due_ns[rows]
-        flights.book(rows, done)
-        for_area = flights.radius_m[rows] >= 0.0
-        copies = self._relay(rows[for_area], done[for_area]) if for_area.any() else None
-        ends = flights.receiver[rows] == SERVER
-        flights.fate[rows[ends]] = Fate.DELIVERED
-        flights.ended_ns[rows[ends]] = done[ends]
-        self._send_down(flights, rows[~ends], done[~ends])
-        if copies is not None and len(copies):
-            everyone = np.arange(len(copies))
-            self._draw(copies, everyone, _DOWN_PARTS)
-            self._send_down(copies, everyone, copies.due_ns.copy())
-            self._flights = joined([flights, copies])
-
     def _send_down(self, flights: InFlight, rows: Ints, from_ns: Ints) -> None:
         flights.leg[rows] = Leg.DOWN_WAIT
         flights.plan_ns[rows, :2] = from_ns[:, None]
         flights.plan_ns[rows, 2:] = NEVER
         flights.deadline_ns[rows] = from_ns + self._discard_ns
-
-    def _due(self, leg: Leg, to_ns: int) -> Ints:
-        flights = self._flights
-        due = (flights.leg == leg) & (flights.due_ns <= to_ns) & (flights.fate == Fate.IN_FLIGHT)
-        return np.flatnonzero(due)
-
-    def _draw(self, flights: InFlight, rows: Ints, parts: list[int]) -> None:
-        counters = flights.draw_counter[rows, None] * len(_PARTS) + np.array(parts)
-        flights.luck[rows[:, None], parts] = self._luck.uniform(
-            flights.draw_key[rows, None], counters
-        )
 
 
 def _ns(time_ms: Floats) -> Ints:

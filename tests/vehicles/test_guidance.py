@@ -10,7 +10,7 @@ import shapely
 
 from network.arrays import Floats
 from vehicles.dynamics import VehicleDynamics
-from vehicles.guidance import curve_speed_mps, steering_rad
+from vehicles.guidance import Bends, steering_rad
 
 MS = 1_000_000
 CARS = ("ford_escort", "bmw_320i", "vw_vanagon")
@@ -48,7 +48,7 @@ def follow(
         s_m = line.project(shapely.Point(x_m, y_m))
         if s_m > line.length - 20.0:
             break
-        target = min(wanted_mps or speed_mps, curve_speed_mps(path, s_m))
+        target = min(wanted_mps or speed_mps, Bends.of(path).speed_mps(s_m))
         steering = steering_rad(path, x_m, y_m, heading_rad, speed, wheelbase_m)
         dynamics.command(row, float(np.clip(2.0 * (target - speed), -4.0, 2.0)), steering)
         dynamics.advance(step_ns)
@@ -185,7 +185,7 @@ def test_the_speed_in_a_sampled_curve_is_that_of_its_radius(radius_m: float, ste
     path = arc(radius_m, 1.5, step_m)
     middle_m = 0.75 * radius_m
     expected = np.sqrt(2.5 * radius_m)
-    assert curve_speed_mps(path, middle_m) == pytest.approx(expected, rel=0.12)
+    assert Bends.of(path).speed_mps(middle_m) == pytest.approx(expected, rel=0.12)
 
 
 def test_the_speed_before_a_bend_is_what_comfortable_braking_leaves() -> None:
@@ -193,18 +193,18 @@ def test_the_speed_before_a_bend_is_what_comfortable_braking_leaves() -> None:
     in_bend = np.sqrt(2.5 * 20.0)
     for distance_m in (10.0, 40.0, 75.0):
         expected = np.sqrt(in_bend**2 + 2.0 * 1.5 * distance_m)
-        assert curve_speed_mps(path, 80.0 - distance_m) == pytest.approx(expected, rel=0.05)
+        assert Bends.of(path).speed_mps(80.0 - distance_m) == pytest.approx(expected, rel=0.05)
     # The last, small corner of the polyline still counts as a wide bend for a while.
-    assert curve_speed_mps(path, 80.0 + 20.0 * np.pi / 2.0 + 5.0) > 35.0
-    assert curve_speed_mps(path, 80.0 + 20.0 * np.pi / 2.0 + 50.0) == np.inf
-    assert curve_speed_mps(STRAIGHT, 0.0) == np.inf
+    assert Bends.of(path).speed_mps(80.0 + 20.0 * np.pi / 2.0 + 5.0) > 35.0
+    assert Bends.of(path).speed_mps(80.0 + 20.0 * np.pi / 2.0 + 50.0) == np.inf
+    assert Bends.of(STRAIGHT).speed_mps(0.0) == np.inf
 
 
 def test_small_kinks_of_the_map_do_not_slow_anyone() -> None:
     rng = np.random.default_rng(3)
     x = np.arange(0.0, 300.0, 2.0)
     wobbly = np.column_stack([x, rng.uniform(-0.02, 0.02, x.size)])
-    assert curve_speed_mps(wobbly, 0.0) > 40.0
+    assert Bends.of(wobbly).speed_mps(0.0) > 40.0
 
 
 def test_a_path_needs_two_points() -> None:
@@ -212,4 +212,4 @@ def test_a_path_needs_two_points() -> None:
     with pytest.raises(ValueError, match="two different points"):
         steering_rad(point, 0.0, 0.0, 0.0, 5.0, 2.6)
     with pytest.raises(ValueError, match="two different points"):
-        curve_speed_mps(point, 0.0)
+        Bends.of(point).speed_mps(0.0)

@@ -9,15 +9,18 @@ them. What wins is recorded together with what it was based on.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from network.arrays import Floats, Ints
-from vehicles.messages.codec import Message
-from vehicles.messages.ldm import LocalDynamicMap, Received
+from vehicles.driving.path import Path
+from vehicles.messages.codec import ItsMessage
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Generated, Received
+from vehicles.messages.remote_command import RemoteCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,7 @@ class RoadAhead:
     """The road along the vehicle's route, from a little behind it.
 
     Args:
-        path_xy_m: centre line of the lanes to follow, shape (n, 2) [m].
-        path_s_m: arc length at each point of the path, shape (n,) [m].
+        path: centre line of the lanes to follow.
         speed_limit_mps: limit from each point on, shape (n,) [m/s].
         stop_s_m: arc length of the next line that may not be crossed now (a red light, somebody
             with priority, the end of the lane); infinite if there is none.
@@ -50,8 +52,7 @@ class RoadAhead:
         ego_left_m: how far left of the path the vehicle's centre is [m].
     """
 
-    path_xy_m: Floats
-    path_s_m: Floats
+    path: Path
     speed_limit_mps: Floats
     stop_s_m: float
     stop_if_comfortable: bool
@@ -68,23 +69,17 @@ class RoadAhead:
 
     def along(self, x_m: Floats, y_m: Floats) -> tuple[Floats, Floats]:
         """Arc length [m] and distance to the left of the path [m] of points, each shape (k,)."""
-        path_x, path_y = self.path_xy_m[:-1].T
-        length = np.diff(self.path_s_m)
-        unit_x, unit_y = np.diff(self.path_xy_m, axis=0).T / length
-        offset_x, offset_y = x_m[:, None] - path_x, y_m[:, None] - path_y
-        # The foot of the perpendicular, kept on the segment but for the two ends of the path.
-        foot = offset_x * unit_x + offset_y * unit_y
-        low = np.zeros(len(length))
-        low[0], length[-1] = -np.inf, np.inf
-        np.clip(foot, low, length, out=foot)
-        miss_x, miss_y = offset_x - foot * unit_x, offset_y - foot * unit_y
-        nearest = np.argmin(miss_x * miss_x + miss_y * miss_y, axis=1)
-        rows = np.arange(len(nearest))
-        gap_x, gap_y = miss_x[rows, nearest], miss_y[rows, nearest]
-        side = unit_x[nearest] * gap_y - unit_y[nearest] * gap_x
-        # Outside of a corner the way to the nearest point isn't square to the path.
-        left = np.copysign(np.hypot(gap_x, gap_y), side)
-        return self.path_s_m[nearest] + foot[rows, nearest], left
+        return self.path.along(x_m, y_m)
+
+    @property
+    def path_xy_m(self) -> Floats:
+        """Points of the path, shape (n, 2) [m]."""
+        return self.path.xy_m
+
+    @property
+    def path_s_m(self) -> Floats:
+        """Arc length at each point of the path, shape (n,) [m]."""
+        return self.path.s_m
 
 
 class Bodies(NamedTuple):
@@ -97,6 +92,10 @@ class Bodies(NamedTuple):
     length_m: Floats
     width_m: Floats
 
+    def take(self, rows: Ints) -> Bodies:
+        """Some of them, by row."""
+        return Bodies(*[column[rows] for column in self])
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -104,6 +103,10 @@ class Seen:
 
     slots: Ints
     bodies: Bodies
+
+
+Message: TypeAlias = ItsMessage | RemoteCommand
+MessageT = TypeVar("MessageT", bound=Generated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +146,15 @@ class Situation:
     road: RoadAhead
     seen: Seen
     received: Sequence[Received[Message]]
-    ldm: LocalDynamicMap
     link: LinkView
+    ldm: LocalDynamicMap = field(default_factory=LocalDynamicMap)
     coverage: Coverage | None = None
+
+    def heard(self, kind: type[MessageT]) -> Iterator[Received[MessageT]]:
+        """What has been received of one class of message."""
+        for received in self.received:
+            if isinstance(received.message, kind):
+                yield cast("Received[MessageT]", received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,9 @@ class Proposal:
         messages: the messages that it is based on.
         takes_over: drive in place of the functions named before this one, rather than only hold
             back whoever drives.
+        steering_rad: for one that takes over, wanted angle of the front wheels, left positive; None
+            for the angle that keeps the car in its lane.
+        keeps_lane: the car is not to begin a change of lane.
     """
 
     acceleration_mps2: float
@@ -166,6 +178,8 @@ class Proposal:
     sensed_slots: Sequence[int] = field(default=())
     messages: Sequence[Received[Message]] = field(default=())
     takes_over: bool = False
+    steering_rad: float | None = None
+    keeps_lane: bool = False
 
 
 class DrivingFunction(Protocol):

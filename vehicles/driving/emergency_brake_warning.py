@@ -10,7 +10,7 @@ from vehicles.driving.base import Proposal, Situation
 from vehicles.messages.cam import Cam
 from vehicles.messages.denm import EMERGENCY_BRAKE, CauseCode, Denm
 from vehicles.messages.kinds import StationType
-from vehicles.messages.ldm import Received
+from vehicles.messages.received import Received
 
 # Gentler braking than this can wait.
 _WORTH_IT_MPS2 = 1.0

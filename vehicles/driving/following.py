@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from vehicles.driving.base import RoadAhead
-from vehicles.guidance import curve_speed_mps
 
 # The Intelligent Driver Model (Treiber, Hennecke, Helbing 2000) with comfortable parameters.
 ACCELERATION_MPS2 = 1.5
@@ -71,7 +70,7 @@ def allowed_speed_mps(road: RoadAhead) -> float:
     limits = road.speed_limit_mps[max(behind, 0) :]
     distance_m = np.maximum(road.path_s_m[max(behind, 0) :] - road.ego_s_m, 0.0)
     by_limit = np.sqrt(limits**2 + 2.0 * COMFORT_MPS2 * distance_m).min()
-    by_bend = curve_speed_mps(road.path_xy_m, road.ego_s_m)
+    by_bend = road.path.bends.speed_mps(road.ego_s_m)
     return float(min(by_limit, by_bend))
 
 

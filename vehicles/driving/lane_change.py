@@ -72,7 +72,7 @@ class LaneChange:
         x, y = (np.interp(s, road.path_s_m, column) for column in road.path_xy_m.T)
         part = np.clip((self._travelled_m + s - road.ego_s_m) / self._length_m, 0.0, 1.0)
         aside_m = self._aside_m * (1.0 - part * part * (3.0 - 2.0 * part))
-        direction = _direction(road, s)
+        direction = road.path.heading_rad(s)
         return np.stack([x - aside_m * np.sin(direction), y + aside_m * np.cos(direction)], axis=1)
 
 
@@ -92,7 +92,7 @@ def gap_is_free(
     if len(others.x_m) == 0:
         return True
     s, left = road.along(others.x_m, others.y_m)
-    direction = _direction(road, s)
+    direction = road.path.heading_rad(s)
     turned = others.heading_rad - direction
     cos, sin = np.cos(turned), np.abs(np.sin(turned))
     half_along = 0.5 * (np.abs(cos) * others.length_m + sin * others.width_m)
@@ -107,9 +107,3 @@ def gap_is_free(
     if room_s > 0.0:
         needed = needed + closing**2 / (2.0 * _GENTLE_MPS2)
     return not bool((in_lane & (apart < needed)).any())
-
-
-def _direction(road: RoadAhead, s_m: Floats) -> Floats:
-    leg = np.diff(road.path_xy_m, axis=0)
-    index = np.clip(np.searchsorted(road.path_s_m, s_m, side="right") - 1, 0, len(leg) - 1)
-    return np.asarray(np.arctan2(leg[index, 1], leg[index, 0]))

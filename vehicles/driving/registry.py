@@ -17,6 +17,7 @@ from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
 from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
 from vehicles.driving.platoon import Platoon, PlatoonSettings
+from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
 
 
 class NoSettings(Settings):
@@ -53,6 +54,7 @@ class Drive(Settings):
 
     acc: AccSettings | None = None
     emergency_brake_warning: NoSettings | None = None
+    remote_driving: RemoteDrivingSettings | None = None
     network_aware: NetworkAwareSettings | None = None
     cacc: CaccSettings | None = None
     platoon: PlatoonSettings | None = None
@@ -114,6 +116,7 @@ FUNCTIONS: dict[str, Any] = {
         IntersectionWarning,
         NetworkAware,
         Platoon,
+        RemoteDriving,
     )
 }
 """Classes of the functions that come with the bridge, by name."""

@@ -9,18 +9,19 @@ from vehicles.messages.denm import Denm
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 
-Message: TypeAlias = Cam | Denm
+ItsMessage: TypeAlias = Cam | Denm
 
-_CLASSES: dict[MessageKind, type[Message]] = {
+_CLASSES: dict[MessageKind, type[ItsMessage]] = {
     MessageKind.CAM: Cam,
     MessageKind.DENM: Denm,
 }
 
+ITS_MESSAGES = tuple(_CLASSES.values())
 ITS_KINDS = frozenset(_CLASSES)
 """Kinds of packets that carry an ETSI message."""
 
 
-def decode(kind: MessageKind, data: bytes, frame: Frame, received_ns: int) -> Message:
+def decode(kind: MessageKind, data: bytes, frame: Frame, received_ns: int) -> ItsMessage:
     """The message in a packet.
 
     Args:

@@ -18,6 +18,8 @@ class MessageKind(IntEnum):
     MAPEM = 4
     VAM = 5
     CPM = 6
+    VIDEO = 16
+    REMOTE_COMMAND = 17
 
 
 class StationType(IntEnum):

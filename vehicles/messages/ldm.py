@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from vehicles.messages.cam import Cam
-from vehicles.messages.codec import Message
+from vehicles.messages.codec import ItsMessage
 from vehicles.messages.denm import Denm
+from vehicles.messages.received import Received
 
 _NS_PER_S = 1_000_000_000
 _CAM_LIFE_NS = 2 * _NS_PER_S
-
-MessageT_co = TypeVar("MessageT_co", bound=Message, covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Received(Generic[MessageT_co]):
-    """A message that has reached the vehicle, in which packet, and when.
-
-    `sent_ns` is the timestamp of the GeoNetworking header: a repetition has its own.
-    """
-
-    packet_id: int
-    message: MessageT_co
-    sent_ns: int
-    received_ns: int
-
-    def age_ns(self, now_ns: int) -> int:
-        """Age of the information [ns]: how long ago it was true, by the message's own word."""
-        return now_ns - self.message.generation_time_ns
 
 
 class LocalDynamicMap:
@@ -45,7 +26,7 @@ class LocalDynamicMap:
         self.denms: dict[tuple[int, int], Received[Denm]] = {}
         self._cancelled: dict[tuple[int, int], Received[Denm]] = {}
 
-    def add(self, received: Received[Message]) -> None:
+    def add(self, received: Received[ItsMessage]) -> None:
         """Take in a message, unless a newer one is known."""
         message = received.message
         match message:
@@ -78,7 +59,7 @@ class LocalDynamicMap:
 
 
 _Key = TypeVar("_Key", bound=Hashable)
-_Message = TypeVar("_Message", bound=Message)
+_Message = TypeVar("_Message", bound=ItsMessage)
 
 
 def _keep_newest(known: dict[_Key, Received[_Message]], key: _Key, new: Received[_Message]) -> None:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from vehicles.messages.codec import ITS_KINDS, Message, decode
+from vehicles.messages.codec import ITS_KINDS, decode
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
-from vehicles.messages.ldm import LocalDynamicMap, Received
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Received
 from vehicles.messages.uper import MalformedMessage
 
 
 class Arrival(NamedTuple):
-    """A packet that has reached a vehicle."""
+    """A packet that has reached a vehicle; an ETSI message in it is bytes still."""
 
-    packet_id: int
     kind: MessageKind
-    payload: Any
-    sent_ns: int
-    received_ns: int
+    packet: Received[Any]
 
 
 class Discarded(NamedTuple):
@@ -45,18 +44,19 @@ class Receiver:
         self._discarded: list[Discarded] = []
         self.ldm = LocalDynamicMap()
 
-    def read(self, arrivals: Sequence[Arrival], now_ns: int) -> list[Received[Message]]:
+    def read(self, arrivals: Sequence[Arrival], now_ns: int) -> list[Received[Any]]:
         """The messages among packets, ordered by arrival; what is known is brought up to now."""
         read = []
-        for arrival in arrivals:
-            if arrival.kind not in ITS_KINDS:
+        for kind, packet in arrivals:
+            if kind not in ITS_KINDS:
+                read.append(packet)
                 continue
             try:
-                message = decode(arrival.kind, arrival.payload, self._frame, arrival.received_ns)
+                message = decode(kind, packet.message, self._frame, packet.received_ns)
             except MalformedMessage as error:
-                self._discard(arrival, -1, "malformed", str(error))
+                self._discard(kind, packet, -1, "malformed", str(error))
                 continue
-            received = Received(arrival.packet_id, message, arrival.sent_ns, arrival.received_ns)
+            received = replace(packet, message=message)
             self.ldm.add(received)
             read.append(received)
         self.ldm.forget(now_ns)
@@ -67,9 +67,9 @@ class Receiver:
         discarded, self._discarded = self._discarded, []
         return discarded
 
-    def _discard(self, arrival: Arrival, station_id: int, check: str, detail: str) -> None:
+    def _discard(
+        self, kind: MessageKind, packet: Received[Any], station_id: int, check: str, detail: str
+    ) -> None:
         self._discarded.append(
-            Discarded(
-                arrival.packet_id, arrival.kind, arrival.received_ns, station_id, check, detail
-            )
+            Discarded(packet.packet_id, kind, packet.received_ns, station_id, check, detail)
         )

@@ -8,12 +8,15 @@ from vehicles.driving.base import (
     Bodies,
     EgoState,
     LinkView,
+    Message,
     RoadAhead,
     Seen,
     Situation,
 )
-from vehicles.messages.codec import Message
-from vehicles.messages.ldm import LocalDynamicMap, Received
+from vehicles.driving.path import Path
+from vehicles.messages.codec import ITS_MESSAGES
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Received
 
 CAR = (4.5, 1.8)
 PEDESTRIAN = (0.3, 0.5)
@@ -32,8 +35,7 @@ def straight(
     """A road to the east from x = 0."""
     xy = np.array([[0.0, y_m], [length_m / 2, y_m], [length_m, y_m]])
     return RoadAhead(
-        path_xy_m=xy,
-        path_s_m=xy[:, 0].copy(),
+        path=Path(xy, xy[:, 0].copy()),
         speed_limit_mps=np.full(3, limit_mps),
         stop_s_m=stop_s_m,
         stop_if_comfortable=soft,
@@ -67,8 +69,9 @@ def situation(
     A map that is given takes in what is received, as a receiver's does; without one, a new map.
     """
     known = LocalDynamicMap() if ldm is None else ldm
-    for message in received:
-        known.add(message)
+    for packet in received:
+        if isinstance(packet.message, ITS_MESSAGES):
+            known.add(packet)
     known.forget(instant_ns)
     others = bodies() if seen is None else seen
     return Situation(

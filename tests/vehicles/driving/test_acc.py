@@ -97,7 +97,7 @@ def test_a_yellow_being_run_is_run_to_the_end() -> None:
 def test_slows_for_a_lower_limit_ahead() -> None:
     road = straight(limit_mps=20.0)
     limits = np.array([20.0, 10.0, 10.0])
-    slow = RoadAhead(road.path_xy_m, road.path_s_m, limits, np.inf, False)
+    slow = RoadAhead(road.path, limits, np.inf, False)
     # 60 m before the limit of 10 m/s at 2 m/s2.
     here = slow.seen_from(140.0, 0.0)
     assert allowed_speed_mps(here) == pytest.approx(math.sqrt(10.0**2 + 2 * 2.0 * 60.0))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.vehicles.driving.scene import CAR, PEDESTRIAN, bodies, ego_at, straight
 from vehicles.criticality import Leader, find_crossing, find_leader, overlapping
 from vehicles.driving.base import EgoState, RoadAhead
+from vehicles.driving.path import Path
 
 LENGTH_M = CAR[0]
 
@@ -54,7 +55,7 @@ def test_beside_its_path_the_car_sweeps_from_there_to_the_path() -> None:
 def test_leader_round_a_bend() -> None:
     xy = np.array([[0.0, 0.0], [50.0, 0.0], [50.0, 50.0]])
     s = np.array([0.0, 50.0, 100.0])
-    road = RoadAhead(xy, s, np.full(3, 10.0), np.inf, False).seen_from(20, 0)
+    road = RoadAhead(Path(xy, s), np.full(3, 10.0), np.inf, False).seen_from(20, 0)
     others = bodies((50, 30, math.pi / 2, 4, CAR), (70, 0, 0, 4, CAR))
     leader = find_leader(road, ego_at(20, 8), others)
     assert leader is not None
@@ -69,7 +70,7 @@ def test_a_bus_going_straight_on_beside_a_bend_is_no_leader() -> None:
     bend = np.stack([50 + 10 * np.sin(angle), 10 - 10 * np.cos(angle)], axis=1)
     xy = np.concatenate([[[0.0, 0.0]], bend, [[60.0, 60.0]]])
     s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-    road = RoadAhead(xy, s, np.full(len(s), 10.0), np.inf, False).seen_from(46, 0)
+    road = RoadAhead(Path(xy, s), np.full(len(s), 10.0), np.inf, False).seen_from(46, 0)
     beside = bodies((50, -3.2, 0, 8, (12.0, 2.5)))
     turning = bodies((55, -1.0, 0.4, 8, (12.0, 2.5)))
     assert find_leader(road, ego_at(46, 4), beside, margin_m=0.2) is None

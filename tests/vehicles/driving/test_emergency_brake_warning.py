@@ -11,7 +11,8 @@ from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning, need
 from vehicles.messages.cam import Cam
 from vehicles.messages.denm import EMERGENCY_BRAKE, CauseCode, Denm
 from vehicles.messages.kinds import StationType
-from vehicles.messages.ldm import LocalDynamicMap, Received
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Received
 
 MS = 1_000_000
 

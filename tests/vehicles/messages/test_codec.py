@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.vehicles.messages.test_cam import CAM
 from tests.vehicles.messages.test_denm import DENM
-from vehicles.messages.codec import ITS_KINDS, Message, decode
+from vehicles.messages.codec import ITS_KINDS, ItsMessage, decode
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.uper import MalformedMessage
 
 FRAME = Frame.local()
-EXAMPLES: dict[MessageKind, Message] = {
+EXAMPLES: dict[MessageKind, ItsMessage] = {
     MessageKind.CAM: CAM,
     MessageKind.DENM: DENM,
 }

@@ -9,7 +9,8 @@ from vehicles.messages.den_service import DenService
 from vehicles.messages.denm import EMERGENCY_BRAKE, CauseCode, Denm
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import StationType
-from vehicles.messages.ldm import LocalDynamicMap, Received
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Received
 
 MS = 1_000_000
 SECOND = 1_000 * MS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from vehicles.carla.server.blueprints import Blueprint, library
 from vehicles.carla.server.geometry import attached
 from vehicles.carla.server.table import ActorTable
-from vehicles.carla.server.wire import CarlaError, Transform, Triple, token
+from vehicles.carla.server.wire import WORLD_STREAM, CarlaError, Transform, Triple, token
+
+_WITH_BODIES = ("vehicle", "walker", "static")
 
 
 @dataclass(eq=False)
@@ -30,7 +33,11 @@ class Actor:
     relative: Transform | None = None
     children: list[Actor] = field(default_factory=list)
     collides: bool = True
-    dead: bool = False
+    kind: str = field(init=False)
+    """First part of its blueprint's id: vehicle, walker, sensor, traffic, static, ..."""
+
+    def __post_init__(self) -> None:
+        self.kind = self.blueprint.id.partition(".")[0]
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -48,26 +55,33 @@ class Actor:
         tags = bytes([tag]) if tag else b""
         return [self.id, parent_id, self.description, self.box(), tags, self.stream]
 
-    def is_a(self, kind: str) -> bool:
-        """Whether its type begins like this."""
-        return self.blueprint.id.startswith(kind)
+
+class Numbers:
+    """Ids of actors and streams, none given twice as long as the server runs.
+
+    A client that still listens to a sensor of an earlier episode must not get another's messages.
+    """
+
+    def __init__(self) -> None:
+        self.actor = itertools.count(1)
+        self.stream = itertools.count(WORLD_STREAM + 1)
 
 
 class Actors:
-    """Makes and removes actors and finds them by id; ids are never given twice.
+    """Makes and removes the actors of an episode and finds them.
 
     Args:
         table: holds their motion.
+        numbers: where new ids come from.
         stream_port: port of the streams.
     """
 
-    def __init__(self, table: ActorTable, stream_port: int) -> None:
+    def __init__(self, table: ActorTable, numbers: Numbers, stream_port: int) -> None:
         self._table = table
+        self._numbers = numbers
         self._stream_port = stream_port
         self._by_id: dict[int, Actor] = {}
-        self._last_id = 0
-        # Tokens of the streams opened, the world's being number 1.
-        self._last_stream = 1
+        self._by_kind: dict[str, list[Actor]] = {}
 
     def __iter__(self) -> Iterator[Actor]:
         return iter(self._by_id.values())
@@ -81,9 +95,13 @@ class Actors:
         actor = self._by_id.get(actor_id)
         if actor is None:
             raise CarlaError(f"actor {actor_id} not found")
-        if not actor.is_a(kind):
-            raise CarlaError(f"actor {actor_id} is no {kind.rstrip('.')}")
+        if kind not in ("", actor.kind):
+            raise CarlaError(f"actor {actor_id} is no {kind}")
         return actor
+
+    def of(self, kind: str) -> list[Actor]:
+        """Every actor of a kind, the oldest first."""
+        return self._by_kind.get(kind, [])
 
     def make(
         self,
@@ -94,32 +112,33 @@ class Actors:
         parent: Actor | None = None,
     ) -> Actor:
         """Put an actor into the world; with a parent, fixed to it at a relative transform."""
-        self._last_id += 1
-        world = (
-            transform if parent is None else attached(self._table.transform(parent.row), transform)
-        )
+        actor_id = next(self._numbers.actor)
+        world = transform
+        if parent is not None:
+            world = attached(self._table.transform(parent.row), transform)
         actor = Actor(
-            id=self._last_id,
+            id=actor_id,
             blueprint=blueprint,
             description=description or default_description(blueprint),
-            row=self._table.add(self._last_id, world),
+            row=self._table.add(actor_id, world),
             half_size_m=blueprint.half_size_m,
             box_centre_m=(0.0, 0.0, blueprint.centre_above_m),
             parent=parent,
             relative=transform if parent is not None else None,
         )
         # Lane invasions are found by the client itself, from the map and the snapshots.
-        if actor.is_a("sensor.") and not actor.is_a("sensor.other.lane_invasion"):
-            self._last_stream += 1
-            actor.stream = token(self._last_stream, self._stream_port)
+        if actor.kind == "sensor" and blueprint.id != "sensor.other.lane_invasion":
+            actor.stream = token(next(self._numbers.stream), self._stream_port)
         if parent is not None:
             parent.children.append(actor)
         self._by_id[actor.id] = actor
+        self._by_kind.setdefault(actor.kind, []).append(actor)
         return actor
 
     def remove(self, actor: Actor) -> None:
         """Take an actor out of the world; what was fixed to it stays where it is."""
         del self._by_id[actor.id]
+        self._by_kind[actor.kind].remove(actor)
         self._table.remove(actor.row)
         if actor.parent is not None:
             actor.parent.children.remove(actor)
@@ -139,11 +158,7 @@ class Actors:
 
     def bodies(self) -> list[Actor]:
         """Actors that others can run into."""
-        return [
-            actor
-            for actor in self._by_id.values()
-            if actor.collides and actor.half_size_m[0] > 0.0 and not actor.is_a("traffic.")
-        ]
+        return [actor for kind in _WITH_BODIES for actor in self.of(kind) if actor.collides]
 
 
 def default_description(blueprint: Blueprint) -> list[Any]:

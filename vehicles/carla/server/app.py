@@ -8,13 +8,14 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgpack
 
 from vehicles.carla.server import wire
 from vehicles.carla.server.rpc import METHODS
-from vehicles.carla.server.wire import WORLD_STREAM
+from vehicles.carla.server.wire import WORLD_STREAM, CarlaError
 from vehicles.carla.server.world import World
 
 log = logging.getLogger(__name__)
@@ -89,16 +90,27 @@ class _StreamConnection(asyncio.Protocol):
 class _RpcConnection(asyncio.Protocol):
     """One client: its requests are answered in the order they come in."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, connected: set[_RpcConnection]) -> None:
         self._world = world
+        self._connected = connected
+        self._traffic_managers: set[int] = set()
         self._unpacker = msgpack.Unpacker(
             max_buffer_size=_LARGEST_REQUEST_BYTES, unicode_errors="surrogateescape"
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._connected.add(self)
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         _without_delay(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (a protocol's)
+        """Nobody is to wait for what only a client that has gone could give."""
+        self._connected.discard(self)
+        for port in self._traffic_managers:
+            self._world.traffic_managers.pop(port, None)
+        if not self._connected:
+            self._world.run_free()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -111,28 +123,44 @@ class _RpcConnection(asyncio.Protocol):
 
     def _answer(self, request: Any) -> None:
         match request:
-            case [0, int(message_id), str(name), [_meta, *arguments]]:
-                error, result = answer(self._world, name, arguments)
+            case [0, int(message_id), str(name), [[bool(unheard)], *arguments]]:
+                error, result = answer(self._world, name, arguments, unheard=unheard)
+                if name == "add_traffic_manager_running" and result == wire.success(True):
+                    self._traffic_managers.add(arguments[0][1])
                 self._transport.write(wire.response(message_id, error, result))
             case _:
                 raise ValueError(f"expected a request, got {str(request)[:80]}")
 
 
-def answer(world: World, name: str, arguments: list[Any]) -> tuple[str | None, Any]:
+def answer(
+    world: World, name: str, arguments: list[Any], *, unheard: bool = False
+) -> tuple[str | None, Any]:
     """Error and result of a call; an error is one that the client's library reports itself.
 
-    Its text doesn't reach the client's caller, so it is logged here with the call's name.
+    What doesn't reach the client's caller is logged with the call's name: the text of an error, and
+    whatever becomes of a call whose answer goes unheard.
     """
     method = METHODS.get(name)
     if method is None:
-        log.warning("unknown call %s", name)
+        _complain(f"unknown call {name}")
         return f"the headless server doesn't know {name}", None
     try:
-        return None, method(world, arguments)
+        return None, method.success(method.function(world, *arguments))
+    except CarlaError as error:
+        if unheard:
+            _complain(f"{name}: {error}")
+        return None, method.failure(str(error))
     except Exception as error:
         # One bad request must not end the server for everybody else.
-        log.exception("call %s failed", name)
+        _complain(f"{name}: {type(error).__name__}: {error}")
+        log.debug("%s", name, exc_info=True)
         return f"{name}: {error}", None
+
+
+@lru_cache(maxsize=1024)
+def _complain(text: str) -> None:
+    """Log once: a call may come with every tick."""
+    log.warning(text)
 
 
 def _without_delay(transport: asyncio.Transport) -> None:
@@ -161,7 +189,10 @@ async def serve(
         world = World(maps, hub, stream_port=streams_socket.getsockname()[1], free_delta_s=1.0 / hz)
         hub.first_message[WORLD_STREAM] = lambda: world.snapshot
         streams = await loop.create_server(lambda: _StreamConnection(hub), sock=streams_socket)
-        rpc = await loop.create_server(lambda: _RpcConnection(world), sock=_listen(host, port))
+        connected: set[_RpcConnection] = set()
+        rpc = await loop.create_server(
+            lambda: _RpcConnection(world, connected), sock=_listen(host, port)
+        )
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, ended.set)

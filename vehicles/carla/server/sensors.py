@@ -133,7 +133,7 @@ def _obstacle(sensor: Actor, scene: Scene) -> list[bytes]:
     ahead = axes(scene.table.rotation[sensor.row])[:, 0]
     nearest: tuple[float, Actor] | None = None
     for index, body in enumerate(boxes.bodies):
-        moves = body.is_a("vehicle.") or body.is_a("walker.")
+        moves = body.kind in ("vehicle", "walker")
         if body is sensor.parent or (only_moving and not moves):
             continue
         offset = here - boxes.centre_m[index]

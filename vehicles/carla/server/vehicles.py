@@ -80,7 +80,7 @@ class Vehicles:
         catalogued = actor.blueprint.vehicle
         assert catalogued is not None
         parameters = parameters_of(catalogued)
-        ours = actor.is_a("vehicle.commonroad.")
+        ours = actor.blueprint.id.startswith("vehicle.commonroad.")
         physics = PhysicsControl.from_parameters(parameters, wheels=catalogued.wheels)
         if not ours:
             physics = PhysicsControl.from_parameters(
@@ -231,14 +231,6 @@ class Vehicles:
         table.angular_velocity[actors, 2] = -np.degrees(yaw_rate)
         table.acceleration[actors, 0] = along * east - across * north
         table.acceleration[actors, 1] = -(along * north + across * east)
-
-    def simulated(self) -> list[Actor]:
-        """Vehicles that the model moves."""
-        return [v.actor for v in self._vehicles.values() if v.model_row is not None]
-
-    def parameters(self, actor: Actor) -> VehicleParameters:
-        """What the model knows of a vehicle."""
-        return self._vehicles[actor.id].parameters
 
     def _command(self, rows: Ints, actors: Ints) -> None:
         """Throttle, brake and steering of every vehicle become the model's commands."""

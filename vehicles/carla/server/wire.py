@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
+from math import isfinite
 from typing import Any, NamedTuple
 
 import msgpack
@@ -55,7 +56,7 @@ class Transform(NamedTuple):
 def read_triple(value: Sequence[float]) -> Triple:
     """Three finite numbers; CarlaError if they aren't."""
     x, y, z = value
-    if not np.isfinite((x, y, z)).all():
+    if not isfinite(x + y + z):
         raise CarlaError(f"expected finite numbers, got {list(value)}")
     return (x, y, z)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from vehicles.carla.opendrive import OpenDriveMap
 from vehicles.carla.server import wire
-from vehicles.carla.server.actors import Actor, Actors, blueprint_of
+from vehicles.carla.server.actors import Actor, Actors, Numbers, blueprint_of
 from vehicles.carla.server.blueprints import Blueprint
 from vehicles.carla.server.collisions import Boxes, Contact
 from vehicles.carla.server.lights import LightState, TrafficLights
@@ -89,9 +89,14 @@ class World:
         self.frame = 0
         self.episode = 0
         self._streams = streams
+        self._numbers = Numbers()
         self._free_delta_s = free_delta_s
         self._snapshot = b""
         self.load(next(iter(maps)))
+
+    def run_free(self) -> None:
+        """Leave synchronous mode: nobody is there any more to give the ticks."""
+        self.settings = replace(self.settings, synchronous_mode=False)
 
     def add_map(self, name: str, text: str) -> None:
         """Keep a map to load later; CarlaError if it can't be read."""
@@ -108,7 +113,7 @@ class World:
         self.episode += 1
         self._elapsed_ns = 0
         self.table = ActorTable()
-        self.actors = Actors(self.table, self.stream_port)
+        self.actors = Actors(self.table, self._numbers, self.stream_port)
         self.vehicles = Vehicles(self.table)
         self.walkers = Walkers(self.table)
         self.sensors = Sensors(self._streams)
@@ -153,7 +158,7 @@ class World:
             self.road_map.geo_reference,
             self.gravity_mps2,
         )
-        self.sensors.measure((actor for actor in self.actors if actor.is_a("sensor.")), scene)
+        self.sensors.measure(self.actors.of("sensor"), scene)
         head = wire.world_header(
             self.frame,
             self.elapsed_s,
@@ -177,24 +182,24 @@ class World:
             if taken is not None:
                 raise CarlaError("Spawn failed because of collision at spawn position")
         actor = self.actors.make(blueprint, transform, description=description, parent=parent)
-        if actor.is_a("vehicle."):
+        if actor.kind == "vehicle":
             self.table.vehicles["light_state"][actor.row] = LightState.GREEN
             self.vehicles.add(actor)
             self._settle(actor)
-        elif actor.is_a("walker."):
+        elif actor.kind == "walker":
             self.walkers.add(actor)
         return actor
 
     def destroy(self, actor: Actor) -> None:
         """Remove an actor; CarlaError if it belongs to the map."""
-        if actor is self.spectator or actor.is_a("traffic."):
+        if actor is self.spectator or actor.kind == "traffic":
             raise CarlaError(f"actor {actor.id} belongs to the map and can't be destroyed")
-        if actor.is_a("vehicle."):
+        if actor.kind == "vehicle":
             self.vehicles.remove(actor)
             self.vehicle_lights.pop(actor.id, None)
-        elif actor.is_a("walker."):
+        elif actor.kind == "walker":
             self.walkers.remove(actor)
-        elif actor.is_a("sensor."):
+        elif actor.kind == "sensor":
             self.sensors.forget(actor)
         self.actors.remove(actor)
 
@@ -203,14 +208,14 @@ class World:
         if actor.parent is not None:
             actor.relative = transform
             self.actors.carry()
-        elif actor.is_a("vehicle."):
+        elif actor.kind == "vehicle":
             self.vehicles.place(actor, transform)
         else:
             self.table.place(actor.row, transform)
 
     def push(self, actor: Actor, velocity_mps: Triple) -> None:
         """Give an actor a velocity; what isn't moved by the model only shows it."""
-        if actor.is_a("vehicle."):
+        if actor.kind == "vehicle":
             self.vehicles.push(actor, velocity_mps)
         else:
             self.table.velocity[actor.row] = velocity_mps
@@ -246,34 +251,34 @@ class World:
 
     def _look_down(self) -> None:
         """Vehicles learn of the road below them: its height, speed limit and traffic light."""
-        actors = self.vehicles.simulated()
+        actors = self.actors.of("vehicle")
         if not actors:
             return
         table, points = self.table, self.road_map.points
-        simulated = np.array([actor.row for actor in actors])
+        rows = np.array([actor.row for actor in actors])
         half_m = np.array([actor.half_size_m[0] for actor in actors])
-        yaw = np.radians(table.rotation[simulated, 1])
+        yaw = np.radians(table.rotation[rows, 1])
         index, apart_m = self.road_map.nearest(
-            table.location[simulated, 0] + half_m * np.cos(yaw),
-            table.location[simulated, 1] + half_m * np.sin(yaw),
+            table.location[rows, 0] + half_m * np.cos(yaw),
+            table.location[rows, 1] + half_m * np.sin(yaw),
         )
-        on_road = apart_m < _OFF_ROAD_M
-        height = np.where(on_road, points.z_m[index], table.location[simulated, 2])
-        table.location[simulated, 2] = height
-        rows = table.vehicles
-        rows["speed_limit_kmph"][simulated] = np.round(3.6 * points.limit_mps[index], 3)
+        moved = np.array([self.vehicles.is_simulated(actor) for actor in actors])
+        moved &= apart_m < _OFF_ROAD_M
+        table.location[rows[moved], 2] = points.z_m[index[moved]]
+        vehicles = table.vehicles
+        vehicles["speed_limit_kmph"][rows] = np.round(3.6 * points.limit_mps[index], 3)
         light = np.where(apart_m < points.width_m[index], points.light[index], -1)
         held = light >= 0
-        rows["has_light"][simulated] = held
-        rows["light_state"][simulated] = LightState.GREEN
-        rows["light_id"][simulated] = 0
+        vehicles["has_light"][rows] = held
+        vehicles["light_state"][rows] = LightState.GREEN
+        vehicles["light_id"][rows] = 0
         if held.any():
             ids = np.array([actor.id for actor in self.lights.actors])
-            rows["light_state"][simulated[held]] = self.lights.states()[light[held]]
-            rows["light_id"][simulated[held]] = ids[light[held]]
+            vehicles["light_state"][rows[held]] = self.lights.states()[light[held]]
+            vehicles["light_id"][rows[held]] = ids[light[held]]
 
     def _is_simulated(self, actor: Actor) -> bool:
-        return actor.is_a("vehicle.") and self.vehicles.is_simulated(actor)
+        return actor.kind == "vehicle" and self.vehicles.is_simulated(actor)
 
     def _collide(self, contact: Contact) -> list[Hit]:
         """Two bodies stop moving into each other and part; nothing bounces."""

@@ -92,20 +92,20 @@ def set_actor_target_angular_velocity(world: World, actor_id: int, turning: list
 @does
 def enable_actor_constant_velocity(world: World, actor_id: int, velocity: list[float]) -> None:
     """Hold a vehicle's velocity in its own frame."""
-    actor = world.actors.find(actor_id, "vehicle.")
+    actor = world.actors.find(actor_id, "vehicle")
     world.vehicles.constant_velocity(actor, read_triple(velocity))
 
 
 @does
 def disable_actor_constant_velocity(world: World, actor_id: int) -> None:
     """Leave a vehicle's velocity to its controls again."""
-    world.vehicles.constant_velocity(world.actors.find(actor_id, "vehicle."), None)
+    world.vehicles.constant_velocity(world.actors.find(actor_id, "vehicle"), None)
 
 
 @does
 def add_actor_impulse(world: World, actor_id: int, impulse_ns: list[float]) -> None:
     """Push a vehicle through its centre of gravity [N s]."""
-    actor = world.actors.find(actor_id, "vehicle.")
+    actor = world.actors.find(actor_id, "vehicle")
     change = np.array(read_triple(impulse_ns)) / world.vehicles.physics(actor).mass
     world.vehicles.push(actor, world.table.velocity[actor.row] + change)
 
@@ -134,9 +134,9 @@ def add_actor_torque(world: World, actor_id: int, torque: list[float]) -> None:
 def set_actor_simulate_physics(world: World, actor_id: int, on: bool) -> None:
     """Whether an actor moves by itself, or only where it is put."""
     actor = world.actors.find(actor_id)
-    if actor.is_a("vehicle."):
+    if actor.kind == "vehicle":
         world.vehicles.simulate(actor, on=on)
-    elif actor.is_a("walker."):
+    elif actor.kind == "walker":
         world.walkers.simulate(actor, on=on)
 
 
@@ -155,7 +155,7 @@ def set_actor_enable_gravity(world: World, actor_id: int, _on: bool) -> None:
 @does
 def set_actor_dead(world: World, actor_id: int) -> None:
     """A walker dies: it stands still and nobody runs into it any more."""
-    actor = world.actors.find(actor_id, "walker.")
+    actor = world.actors.find(actor_id, "walker")
     world.walkers.simulate(actor, on=False)
     actor.collides = False
 
@@ -164,11 +164,14 @@ def set_actor_dead(world: World, actor_id: int) -> None:
 def apply_control_to_walker(world: World, actor_id: int, control: list[Any]) -> None:
     """Where a walker goes, and how fast."""
     direction, speed_mps, jump = control
-    actor = world.actors.find(actor_id, "walker.")
+    actor = world.actors.find(actor_id, "walker")
     world.walkers.control(actor, read_triple(direction), speed_mps, jump)
 
 
 @does
 def send(world: World, actor_id: int, text: str) -> None:
     """Radio a text from a V2X sensor."""
-    world.sensors.send(world.actors.find(actor_id, "sensor.other.v2x_custom"), text)
+    sensor = world.actors.find(actor_id, "sensor")
+    if sensor.blueprint.id != "sensor.other.v2x_custom":
+        raise CarlaError(f"{sensor.blueprint.id} sends nothing")
+    world.sensors.send(sensor, text)

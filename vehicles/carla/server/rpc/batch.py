@@ -19,7 +19,7 @@ _FUTURE_ACTOR = 0
 
 def _apply_walker_state(world: World, actor_id: int, transform: list[Any], speed: float) -> None:
     """Put a walker somewhere and let it go on ahead."""
-    actor = world.actors.find(actor_id, "walker.")
+    actor = world.actors.find(actor_id, "walker")
     at = Transform.read(transform)
     world.place(actor, at)
     world.walkers.head(actor, at.rotation[1], speed)

@@ -10,7 +10,7 @@ from vehicles.carla.server.world import World
 
 
 def _light(world: World, actor_id: int) -> Actor:
-    return world.actors.find(actor_id, "traffic.traffic_light")
+    return world.actors.find(actor_id, "traffic")
 
 
 @does

@@ -6,25 +6,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from vehicles.carla.server import wire
-from vehicles.carla.server.wire import CarlaError
-from vehicles.carla.server.world import World
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Method(NamedTuple):
-    """A call: what answers it, and what becomes of a value and of a refusal."""
+    """A call: what answers it, and what goes onto the wire for its value or its refusal."""
 
     function: Callable[..., Any]
     success: Callable[[Any], Any]
     failure: Callable[[str], Any]
-
-    def __call__(self, world: World, arguments: list[Any]) -> Any:
-        """The result as it goes onto the wire."""
-        try:
-            return self.success(self.function(world, *arguments))
-        except CarlaError as error:
-            return self.failure(str(error))
 
 
 METHODS: dict[str, Method] = {}
