@@ -13,7 +13,7 @@ from vehicles.driving.base import Proposal, Situation
 from vehicles.driving.following import LATERAL_MARGIN_M, STANDSTILL_GAP_M, hardest_mps2
 from vehicles.driving.heard import moved_on
 from vehicles.messages.cam import Cam
-from vehicles.messages.ldm import Received
+from vehicles.messages.received import Received
 
 # Gains of Ploeg et al. 2011.
 _KP = 0.2

@@ -8,7 +8,7 @@ import numpy as np
 
 from vehicles.driving.base import Bodies
 from vehicles.messages.cam import Cam
-from vehicles.messages.ldm import Received
+from vehicles.messages.received import Received
 
 
 def moved_on(heard: Sequence[Received[Cam]], now_ns: int) -> Bodies:

@@ -12,7 +12,7 @@ from vehicles.driving.base import Proposal, Situation
 from vehicles.driving.following import LINE_GAP_M, allowed_speed_mps, free_mps2, stop_mps2
 from vehicles.driving.heard import moved_on
 from vehicles.messages.cam import Cam
-from vehicles.messages.ldm import Received
+from vehicles.messages.received import Received
 
 # A car that doesn't brake where it would have to brake at more than this isn't going to wait.
 _PATIENCE = Patience(braking_mps2=(1.0, 2.5))
