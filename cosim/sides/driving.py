@@ -11,7 +11,7 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles, ego_state
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
@@ -48,7 +48,7 @@ class Driving:
         self,
         settings: list[DrivenSettings],
         traffic: SumoTraffic,
-        vehicles: EmbeddedVehicles,
+        vehicles: DrivenVehicles,
         link: LinkSide,
         users: RoadUsers,
         *,
@@ -117,7 +117,7 @@ class Driving:
         if road is None:
             self._vehicles.command(name, -2.0, 0.0)
             return
-        ego = self._vehicles.ego(name, now_ns)
+        ego = ego_state(self._users, user_id, now_ns)
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
@@ -197,6 +197,7 @@ class Driving:
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
+        contacts |= {(name, other) for other in self._vehicles.touched(name)}
         for vehicle, other in sorted(contacts - self._in_contact):
             speed = f"at {ego.speed_mps:.1f} m/s"
             self._events.append((to_s(now_ns), "collision", vehicle, other, speed))
