@@ -11,7 +11,7 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles, ego_state
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
@@ -19,6 +19,8 @@ from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
 from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
+from vehicles.messages.frame import Frame
+from vehicles.messages.receiver import Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -35,6 +37,7 @@ class Driving:
         vehicles: moves the driven vehicles.
         link: brings messages.
         users: everyone on the road.
+        frame: of the net.
         buildings: polygons that block the view, or None.
         step_ns: the side's step [ns].
     """
@@ -45,10 +48,11 @@ class Driving:
         self,
         settings: list[DrivenSettings],
         traffic: SumoTraffic,
-        vehicles: EmbeddedVehicles,
+        vehicles: DrivenVehicles,
         link: LinkSide,
         users: RoadUsers,
         *,
+        frame: Frame,
         buildings: Any,
         step_ns: int,
     ) -> None:
@@ -65,6 +69,7 @@ class Driving:
         """The function by which a vehicle is driven from afar, for those that are."""
         self.situations: dict[str, Situation] = {}
         """What each driven vehicle decided by at the last step, by its name."""
+        self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link
@@ -112,17 +117,20 @@ class Driving:
         if road is None:
             self._vehicles.command(name, -2.0, 0.0)
             return
-        ego = self._vehicles.ego(name, now_ns)
+        ego = ego_state(self._users, user_id, now_ns)
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
         )
+        receiver = self._receivers[name]
+        received = receiver.read(self._link.take_received(slot), now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
             road=road,
             seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
-            received=self._link.take_received(slot),
+            received=received,
+            ldm=receiver.ldm,
             link=self._link.view(slot),
             coverage=self._link,
         )
@@ -184,12 +192,12 @@ class Driving:
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [
-                    (now_ns - received.message.generation_time_ns) / NS_PER_MS
-                    for received in proposal.messages
+                    received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
+        contacts |= {(name, other) for other in self._vehicles.touched(name)}
         for vehicle, other in sorted(contacts - self._in_contact):
             speed = f"at {ego.speed_mps:.1f} m/s"
             self._events.append((to_s(now_ns), "collision", vehicle, other, speed))

@@ -12,7 +12,7 @@ from cosim.clock import NS_PER_MS, NS_PER_S, to_s
 from cosim.recording import Columns
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles
 from network.arrays import Ints
 from network.packet import SERVER
 from vehicles.driving.base import Situation
@@ -44,7 +44,7 @@ class RemoteDrivers:
     def __init__(
         self,
         driving: Driving,
-        vehicles: EmbeddedVehicles,
+        vehicles: DrivenVehicles,
         link: LinkSide,
         users: RoadUsers,
         *,

@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from network.arrays import Floats, Ints
 from vehicles.driving.path import Path
-from vehicles.messages.brake_warning import BrakeWarning
+from vehicles.messages.codec import ItsMessage
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Generated, Received
 from vehicles.messages.remote_command import RemoteCommand
 
 
@@ -103,19 +105,8 @@ class Seen:
     bodies: Bodies
 
 
-Message: TypeAlias = BrakeWarning | RemoteCommand
-MessageT = TypeVar("MessageT")
-MessageT_co = TypeVar("MessageT_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Received(Generic[MessageT_co]):
-    """A message that has reached the vehicle, and when."""
-
-    packet_id: int
-    message: MessageT_co
-    sent_ns: int
-    received_ns: int
+Message: TypeAlias = ItsMessage | RemoteCommand
+MessageT = TypeVar("MessageT", bound=Generated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +136,10 @@ class Coverage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a driving function may know at one instant."""
+    """Everything a driving function may know at one instant.
+
+    `received` are the messages that have come since the last decision, `ldm` those that still hold.
+    """
 
     instant_ns: int
     ego: EgoState
@@ -153,6 +147,7 @@ class Situation:
     seen: Seen
     received: Sequence[Received[Message]]
     link: LinkView
+    ldm: LocalDynamicMap = field(default_factory=LocalDynamicMap)
     coverage: Coverage | None = None
 
     def heard(self, kind: type[MessageT]) -> Iterator[Received[MessageT]]:

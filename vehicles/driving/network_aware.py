@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from network.arrays import Floats
 from network.settings import Settings
 from vehicles.criticality import find_leader
-from vehicles.driving.base import LinkView, Message, Proposal, Received, RoadAhead, Situation
+from vehicles.driving.base import LinkView, Message, Proposal, RoadAhead, Situation
 from vehicles.driving.following import (
     LATERAL_MARGIN_M,
     STANDSTILL_GAP_M,
@@ -19,6 +19,7 @@ from vehicles.driving.following import (
     free_mps2,
     interaction_mps2,
 )
+from vehicles.messages.received import Received
 
 # It has time: neither opening a gap nor slowing down for the network is worth harder braking.
 _GENTLE_MPS2 = 1.0

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from network.packet import NS_PER_MS, NS_PER_S
 from network.settings import Settings
-from vehicles.driving.base import Proposal, Received, Situation
+from vehicles.driving.base import Proposal, Situation
 from vehicles.driving.following import free_mps2
+from vehicles.messages.received import Received
 from vehicles.messages.remote_command import RemoteCommand
 from vehicles.remote.driver import RemoteDriverSettings
 from vehicles.remote.video import VideoSettings

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tests.vehicles.driving.scene import CAR, bodies, ego_at, situation, straight
-from vehicles.driving.base import Bodies, Received
+from vehicles.driving.base import Bodies
 from vehicles.driving.driver import Driver
 from vehicles.driving.remote_driving import Mode, RemoteDriving, RemoteDrivingSettings
+from vehicles.messages.received import Received
 from vehicles.messages.remote_command import RemoteCommand
 
 MS = 1_000_000
