@@ -284,8 +284,9 @@ class CarlaVehicles:
         return pose, float(here.speed_mps[0])
 
     def _vehicle_lights(self) -> dict[str, int]:
-        users = self._users
-        ids = [user for user, slot in self._shown.items() if users.kind[slot] != Kind.PEDESTRIAN]
+        slots = np.array(list(self._shown.values()), np.int64)
+        drives = (self._users.kind[slots] != Kind.PEDESTRIAN).tolist()
+        ids = [user_id for user_id, lit in zip(self._shown, drives, strict=True) if lit]
         lights = vehicle_lights(self._traffic.vehicle_signals(ids), night=self._night)
         return dict(zip(ids, lights.tolist(), strict=True))
 
