@@ -35,6 +35,7 @@ DESCRIPTIONS: dict[str, str] = {
     "network.sinr_db.p50": "downlink SINR over stations and time, median",
     "twins.age_ms.p95": "age of the newest telemetry in a twin",
     "twins.position_error_m.p95": "distance of a twin from its vehicle",
+    "twins.prediction_error_m.p95": "the same, predicted the horizon before",
     "run.ticks": "instants at which some side was advanced",
     "run.real_time_factor": "simulated seconds per wall-clock second",
 }
@@ -98,7 +99,7 @@ def measure(
         run_dir, "handovers", ["from_cell", "cause", "ping_pong", "interruption_ms"]
     )
     links = read_table(run_dir, "links", ["sinr_db"])
-    twins = read_table(run_dir, "twins", ["age_ms", "position_error_m"])
+    twins = read_table(run_dir, "twins", ["age_ms", "position_error_m", "prediction_error_m"])
     kpis["network.handovers"] = len(handovers)
     kpis["network.ping_pongs"] = int(handovers["ping_pong"].sum())
     kpis["network.handover_failures"] = int(_caused_by(handovers, HANDOVER_FAILURES).sum())
@@ -111,6 +112,7 @@ def measure(
     kpis["network.sinr_db.p50"] = _quantile(links["sinr_db"], 0.50)
     kpis["twins.age_ms.p95"] = _quantile(twins["age_ms"], 0.95)
     kpis["twins.position_error_m.p95"] = _quantile(twins["position_error_m"], 0.95)
+    kpis["twins.prediction_error_m.p95"] = _quantile(twins["prediction_error_m"], 0.95)
     kpis["run.ticks"] = ticks
     kpis["run.real_time_factor"] = round(real_time_factor, 3)
     return kpis

@@ -29,14 +29,16 @@ from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
+from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_frame
+from cosim.traffic.net import net_bounds_m, net_frame, net_location
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
+from vehicles.twins.georeference import Georeference
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
@@ -161,9 +163,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         buildings=shapely.STRtree(outlines) if outlines else None,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(
-        users, link, scenario.v2x, scenario.twins, frame=frame, seed=scenario.seed
-    )
+    on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     sources: list[Source] = [vehicles, link, driving, events]
     if driving.remotely_driven:
@@ -171,6 +171,9 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
+        telemetry = TelemetryUnits(
+            users, link, scenario.twins, _georeference(net), seed=scenario.seed
+        )
         twins = Twins(
             scenario.twins,
             link,
@@ -178,10 +181,20 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides.append(twins)
+        sides += [telemetry, twins]
         sources.append(twins)
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
+
+
+def _georeference(net: Path) -> Georeference | None:
+    location = net_location(net)
+    if location.projection is None:
+        return None
+    try:
+        return Georeference(location.projection, location.offset_m)
+    except ValueError as error:
+        raise BadInput(f"{net}: {error}") from error
 
 
 def _vehicles(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from network.settings import Settings
 from vehicles.driving.acc import AccSettings
 from vehicles.driving.registry import Drive
 from vehicles.dynamics import vehicle_parameters
 from vehicles.sensing import SensorSettings
-from vehicles.twins.broker import BrokerAddress
 
 CarlaSensor = Literal["collision", "gnss", "imu"]
 
@@ -150,28 +149,3 @@ class V2xSettings(Settings):
     step_s: float = Field(
         0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."
     )
-
-
-class TwinsSettings(Settings):
-    """Which vehicles have a twin, and how its telemetry travels."""
-
-    rate_hz: float = Field(10.0, gt=0, le=50, description="Telemetry messages per second.")
-    vehicles: Literal["driven", "connected"] = Field(
-        "driven", description="Twins of the driven vehicles, or of every connected road user."
-    )
-    broker: str = Field(
-        "embedded", description="`embedded`, or an MQTT broker as mqtt://user:password@host:port."
-    )
-    step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
-
-    @field_validator("broker")
-    @classmethod
-    def _readable(cls, broker: str) -> str:
-        if broker != "embedded":
-            BrokerAddress.parse(broker)
-        return broker
-
-    @field_serializer("broker")
-    def _without_secrets(self, broker: str) -> str:
-        """Manifests are passed around: they name the broker, not who may use it."""
-        return broker if broker == "embedded" else str(BrokerAddress.parse(broker))

@@ -161,6 +161,11 @@ class LinkSide:
             neighbour_rsrp_dbm=float(state.neighbour_rsrp_dbm[slot]),
         )
 
+    def levels(self, slots: Ints) -> tuple[Floats, Floats]:
+        """RSRP [dBm] and SINR [dB] that road users' modems last measured, NaN without a cell."""
+        state = self._link.station_state()
+        return state.rsrp_dbm[slots], state.sinr_db[slots]
+
     def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
         """The network's forecast for a vehicle at places, shape (n,) [dB]."""
         return self._link.expected_sinr_db(x_m, y_m, np.full(len(x_m), _LEAST_ANTENNA_HEIGHT_M))
