@@ -139,10 +139,9 @@ class CarlaVehicles:
         """What a driven vehicle's collision sensor reported since last asked."""
         return [self.on_road.get(other, other) for other in self._backend.touched(name)]
 
-    def measured(self, user_id: str) -> Measured:
+    def measured(self, name: str) -> Measured:
         """What a driven vehicle's GNSS and IMU measured in the last tick."""
-        name = next((name for name, driven in self.on_road.items() if driven == user_id), None)
-        return Measured() if name is None else self._backend.measured(name)
+        return self._backend.measured(name)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """What there was to tell of actors since the last call."""
