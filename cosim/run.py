@@ -174,7 +174,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sources.append(remote)
     if scenario.twins is not None:
         telemetry = TelemetryUnits(
-            users, link, scenario.twins, _georeference(net), seed=scenario.seed
+            users, vehicles, link, scenario.twins, _georeference(net), seed=scenario.seed
         )
         twins = Twins(
             scenario.twins,

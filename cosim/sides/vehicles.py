@@ -35,8 +35,8 @@ class DrivenVehicles(Federate, Protocol):
     def touched(self, name: str) -> list[str]:
         """What a driven vehicle's own collision sensor touched since last asked."""
 
-    def measured(self, user_id: str) -> Measured:
-        """What a driven vehicle's own GNSS and IMU measured last, by its SUMO id."""
+    def measured(self, name: str) -> Measured:
+        """What a driven vehicle's own GNSS and IMU measured last."""
 
     def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """What there is to record, as of the recorder's sources."""
@@ -124,7 +124,7 @@ class EmbeddedVehicles:
         """Nothing: the model has no collision sensor."""
         return []
 
-    def measured(self, _user_id: str) -> Measured:
+    def measured(self, _name: str) -> Measured:
         """Nothing: the model has no sensors."""
         return Measured()
 
