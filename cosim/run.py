@@ -144,6 +144,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         settings.driven,
         run_dir=run_dir,
         seed=scenario.seed,
+        weather=scenario.weather,
         before_step=events.apply,
     )
     link = LinkSide(
@@ -163,6 +164,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         users,
         frame=frame,
         buildings=sight,
+        weather=scenario.weather,
         step_ns=to_ns(scenario.driving.step_s),
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
@@ -178,7 +180,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sources.append(remote)
     if scenario.twins is not None:
         telemetry = TelemetryUnits(
-            users, link, scenario.twins, _georeference(net), seed=scenario.seed
+            users, vehicles, link, scenario.twins, _georeference(net), seed=scenario.seed
         )
         twins = Twins(
             scenario.twins,
@@ -210,7 +212,7 @@ def _vehicles(
     models = {driven.id: driven.model for driven in settings.driven}
     step_ns = to_ns(settings.step_s)
     if settings.backend == "embedded":
-        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+        return EmbeddedVehicles(traffic, users, models, weather=scenario.weather, step_ns=step_ns)
     vehicles = CarlaVehicles(
         settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
     )
