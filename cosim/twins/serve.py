@@ -80,7 +80,7 @@ def serve(
         if log is not None:
             log.close()
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(service.rejected.items()))
-    tell(f"{len(service)} twins kept; rejected: {told or 'nothing'}")
+    tell(f"{service.twins} twins kept; rejected: {told or 'nothing'}")
 
 
 def _ending() -> threading.Event:

@@ -61,7 +61,9 @@ class TwinService:
         self._state_period_ns = round(NS_PER_S / rate_hz) if rate_hz else None
         self._state_due_ns = 0
 
-    def __len__(self) -> int:
+    @property
+    def twins(self) -> int:
+        """How many twins there are."""
         return len(self._fleet)
 
     @property

@@ -93,7 +93,7 @@ class WallClockTwins:
     def _status(self, now_ns: int, *, online: bool) -> Outgoing:
         rejected = {str(reason): count for reason, count in self._service.rejected.items()}
         return publications.status(
-            self._topics, now_ns, online=online, twins=len(self._service), rejected=rejected
+            self._topics, now_ns, online=online, twins=self._service.twins, rejected=rejected
         )
 
     def _receive(self, topic: str, payload: bytes) -> None:

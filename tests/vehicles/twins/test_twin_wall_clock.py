@@ -269,7 +269,7 @@ def withstands(count: int) -> None:
             ego = state.ids.index("ego")
             assert state.state[ego, :2] == pytest.approx([5.0, 6.0], abs=1.0)
     assert service.rejected.total() > 0.9 * count
-    assert len(service) == 1
+    assert service.twins == 1
 
 
 def test_hostile_payloads_are_counted_by_reason_and_change_nothing() -> None:
