@@ -29,6 +29,7 @@ from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
+from cosim.sides.roadside import RoadsideUnits
 from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
@@ -135,12 +136,14 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
+    sight = shapely.STRtree(outlines) if outlines else None
     traffic = SumoTraffic(
         scenario.traffic,
         users,
         settings.driven,
         run_dir=run_dir,
         seed=scenario.seed,
+        weather=scenario.weather,
         before_step=events.apply,
     )
     link = LinkSide(
@@ -159,11 +162,16 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         link,
         users,
         frame=frame,
-        buildings=shapely.STRtree(outlines) if outlines else None,
+        buildings=sight,
+        weather=scenario.weather,
         step_ns=to_ns(scenario.driving.step_s),
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
+    if scenario.v2x.roadside is not None:
+        sides.append(
+            RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
+        )
     sources: list[Source] = [vehicles, link, driving, events]
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
@@ -171,7 +179,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sources.append(remote)
     if scenario.twins is not None:
         plane = net_georeference(net)
-        telemetry = TelemetryUnits(users, link, scenario.twins, plane, seed=scenario.seed)
+        telemetry = TelemetryUnits(users, vehicles, link, scenario.twins, plane, seed=scenario.seed)
         twins = Twins(
             scenario.twins,
             link,
@@ -193,7 +201,7 @@ def _vehicles(
     models = {driven.id: driven.model for driven in settings.driven}
     step_ns = to_ns(settings.step_s)
     if settings.backend == "embedded":
-        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+        return EmbeddedVehicles(traffic, users, models, weather=scenario.weather, step_ns=step_ns)
     vehicles = CarlaVehicles(
         settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
     )

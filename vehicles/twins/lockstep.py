@@ -136,7 +136,7 @@ class LockstepTwins:
 
         The broker forgets the run's twins.
         """
-        if self._connection.is_open:
+        if self._connection.is_open and not (self._awaited or self._waiting):
             self._connection.publish(self._service.farewell())
             self._connection.drain(_FAREWELL_S)
         self._connection.close()
