@@ -16,7 +16,7 @@ client = carla.Client("127.0.0.1", int(sys.argv[1]))
 client.set_timeout(10.0)
 """
 SYNCHRONOUS = """
-world = client.get_world()
+world = client.reload_world()
 settings = world.get_settings()
 settings.synchronous_mode = True
 settings.fixed_delta_seconds = 0.05
@@ -55,5 +55,5 @@ def run_client(port: int, script: str, *, timeout_s: float = 120.0) -> str:
 
 
 def run_synchronous(port: int, script: str, *, timeout_s: float = 120.0) -> str:
-    """Likewise, with a `world` in synchronous mode, its `library` and `spawn_points`."""
+    """Likewise, with an empty `world` in synchronous mode, its `library` and `spawn_points`."""
     return run_client(port, SYNCHRONOUS + textwrap.dedent(script), timeout_s=timeout_s)
