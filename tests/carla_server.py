@@ -27,8 +27,13 @@ spawn_points = world.get_map().get_spawn_points()
 
 
 @contextmanager
-def carla_server(*arguments: str) -> Iterator[int]:
-    """Run `cosim carla-server` on a free port, and say which; it must leave well."""
+def carla_server(*arguments: str, log: list[str] | None = None) -> Iterator[int]:
+    """Run `cosim carla-server` on a free port, and say which; it must leave well.
+
+    Args:
+        arguments: what else the command is given.
+        log: gets the lines that the server has logged, once it has left.
+    """
     command = [sys.executable, "-m", "cosim.cli", "carla-server", "--port", "0", *arguments]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -39,6 +44,8 @@ def carla_server(*arguments: str) -> Iterator[int]:
     finally:
         server.terminate()
         _, told = server.communicate(timeout=30)
+        if log is not None:
+            log.extend(told.splitlines())
     assert server.returncode == 0, told
 
 
