@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cosim.batch.baseline_command import app as baseline_app
-from cosim.batch.command import batch, results
+from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
@@ -33,6 +33,7 @@ _err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 app.command()(batch)
 app.command()(results)
+app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
 app.add_typer(baseline_app, name="baseline")

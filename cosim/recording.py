@@ -98,11 +98,34 @@ SCHEMAS: dict[str, pa.Schema] = {
             "wanted_acceleration_mps2": pa.float64(),
             "acceleration_mps2": pa.float64(),
             "speed_mps": pa.float64(),
+            "lane_offset_m": pa.float64(),
             "gap_m": pa.float64(),
             "ttc_s": pa.float64(),
             "sensed": pa.list_(pa.string()),
             "packets": pa.list_(pa.int64()),
             "message_ages_ms": pa.list_(pa.float64()),
+        }
+    ),
+    "remote_driving": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "mode": _NAME,
+            "frame": pa.int64(),
+            "picture_age_ms": pa.float64(),
+            "speed_cap_mps": pa.float64(),
+            "bit_rate_mbps": pa.float64(),
+        }
+    ),
+    "frames": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "frame": pa.int64(),
+            "key_frame": pa.bool_(),
+            "size_bytes": pa.int64(),
+            "glass_to_glass_ms": pa.float64(),
+            "packets": pa.list_(pa.int64()),
         }
     ),
     "twins": pa.schema(
@@ -111,10 +134,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             "id": _NAME,
             "x_m": pa.float64(),
             "y_m": pa.float64(),
+            "heading_rad": pa.float64(),
             "speed_mps": pa.float64(),
+            "position_sigma_m": pa.float64(),
             "age_ms": pa.float64(),
+            "staleness": _NAME,
             "sequence": pa.int64(),
+            "lost": pa.int64(),
+            "rejected": pa.int64(),
+            "ahead_x_m": pa.float64(),
+            "ahead_y_m": pa.float64(),
+            "ahead_sigma_m": pa.float64(),
             "position_error_m": pa.float64(),
+            "prediction_error_m": pa.float64(),
+            "nees": pa.float64(),
         }
     ),
     "events": pa.schema(

@@ -23,18 +23,22 @@ from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
 from cosim.recording import Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario
+from cosim.sides.carla import CarlaVehicles
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
+from cosim.sides.remote import RemoteDrivers
+from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m
+from cosim.traffic.net import net_bounds_m, net_frame, net_location
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
+from vehicles.twins.georeference import Georeference
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
@@ -129,6 +133,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
+    frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
     traffic = SumoTraffic(
@@ -139,12 +144,6 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         seed=scenario.seed,
         before_step=events.apply,
     )
-    vehicles = EmbeddedVehicles(
-        traffic,
-        users,
-        {driven.id: driven.model for driven in settings.driven},
-        step_ns=to_ns(settings.step_s),
-    )
     link = LinkSide(
         _link_model(scenario, net, buildings),
         users,
@@ -153,19 +152,28 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         step_ns=to_ns(scenario.network.step_s),
         qos=scenario.network.qos,
     )
+    vehicles = _vehicles(scenario, traffic, users, net)
     driving = Driving(
         settings.driven,
         traffic,
         vehicles,
         link,
         users,
+        frame=frame,
         buildings=shapely.STRtree(outlines) if outlines else None,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(users, link, scenario.v2x, scenario.twins, seed=scenario.seed)
+    on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
-    sources: list[Source] = [link, driving, events]
+    sources: list[Source] = [vehicles, link, driving, events]
+    if driving.remotely_driven:
+        remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
+        sides.append(remote)
+        sources.append(remote)
     if scenario.twins is not None:
+        telemetry = TelemetryUnits(
+            users, link, scenario.twins, _georeference(net), seed=scenario.seed
+        )
         twins = Twins(
             scenario.twins,
             link,
@@ -173,10 +181,35 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides.append(twins)
+        sides += [telemetry, twins]
         sources.append(twins)
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
+
+
+def _georeference(net: Path) -> Georeference | None:
+    location = net_location(net)
+    if location.projection is None:
+        return None
+    try:
+        return Georeference(location.projection, location.offset_m)
+    except ValueError as error:
+        raise BadInput(f"{net}: {error}") from error
+
+
+def _vehicles(
+    scenario: Scenario, traffic: SumoTraffic, users: RoadUsers, net: Path
+) -> DrivenVehicles:
+    settings = scenario.vehicles
+    models = {driven.id: driven.model for driven in settings.driven}
+    step_ns = to_ns(settings.step_s)
+    if settings.backend == "embedded":
+        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+    vehicles = CarlaVehicles(
+        settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
+    )
+    vehicles.prepare(net)
+    return vehicles
 
 
 def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> LinkModel:

@@ -13,7 +13,15 @@ _HARD_MPS2 = 0.4 * 9.80665
 _MOVING_MPS = 1.0
 _STANDING_MPS = 0.1
 
-COLUMNS = ["vehicle", "time_s", "gap_m", "ttc_s", "speed_mps", "acceleration_mps2"]
+COLUMNS = [
+    "vehicle",
+    "time_s",
+    "gap_m",
+    "ttc_s",
+    "speed_mps",
+    "acceleration_mps2",
+    "lane_offset_m",
+]
 
 # What it is, by the name that follows the vehicle's.
 DESCRIPTIONS: dict[str, str] = {
@@ -26,6 +34,7 @@ DESCRIPTIONS: dict[str, str] = {
     "max_jerk_mps3": "quickest change of its acceleration",
     "mean_speed_mps": "speed on average over time",
     "standing_s": "time at a standstill",
+    "lane_offset_m.p95": "distance from the middle of its lane, 95 % of the time",
 }
 
 
@@ -37,7 +46,7 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
     """
     if decisions.empty:
         return dict.fromkeys(DESCRIPTIONS, np.nan)
-    time_s, gap_m, ttc_s, speed_mps, acceleration_mps2 = (
+    time_s, gap_m, ttc_s, speed_mps, acceleration_mps2, offset_m = (
         decisions[name].to_numpy(dtype=np.float64) for name in COLUMNS[1:]
     )
     moving = np.isfinite(gap_m) & (speed_mps > _MOVING_MPS)
@@ -54,6 +63,7 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
         "max_jerk_mps3": -_least(-np.abs(np.diff(acceleration_mps2) / lasts_s)),
         "mean_speed_mps": float(speed_mps.mean()),
         "standing_s": float(lasts_s[speed_mps[1:] < _STANDING_MPS].sum()),
+        "lane_offset_m.p95": float(np.quantile(np.abs(offset_m), 0.95)),
     }
 
 

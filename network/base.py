@@ -65,7 +65,14 @@ class Cause(IntEnum):
     RULE = 10  # a rule of one's own
     A4 = 11  # back in a layer above, as from a satellite to the ground
     FALLBACK = 12  # after radio link failure, in another layer
+    B1 = 13  # from LTE to NR: handed over, or an NR cell added to the LTE master (EN-DC)
+    B2 = 14  # from NR to LTE: handed over
+    A2 = 15  # the NR cell, weak, was released; data goes on over LTE (EN-DC)
+    SCG_FAILURE = 16  # the NR cell was lost; data goes on over LTE (EN-DC)
 
+
+HANDOVERS = frozenset((Cause.A2, Cause.A3, Cause.A4, Cause.A5, Cause.B1, Cause.B2, Cause.RULE))
+"""Causes of changes that went as they should."""
 
 HANDOVER_FAILURES = frozenset(
     (

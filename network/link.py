@@ -194,15 +194,15 @@ class Link(LegByLeg):
         station = (flights.sender if up else flights.receiver)[rows]
         ready = flights.plan_ns[rows, 1]
         link = self._connections
-        blocked = (ready >= link.blocked_from_ns[station]) & (
-            ready < link.blocked_until_ns[station]
-        )
-        begin = np.where(blocked, link.blocked_until_ns[station], ready)
+        blocked_from, blocked_until = link.blocked_ns(station)
+        blocked = (ready >= blocked_from) & (ready < blocked_until)
+        begin = np.where(blocked, blocked_until, ready)
         deadline = flights.deadline_ns[rows]
         # What an interruption took off the air may be past its deadline already.
         given_up = np.maximum(deadline, ready)
         late = (begin > deadline) & (given_up < to_ns)
-        nowhere = link.serving[station] == NO_CELL
+        serving = link.data_cell[station]
+        nowhere = serving == NO_CELL
         flights.end(
             rows[late],
             np.where(nowhere[late], int(Fate.NO_COVERAGE), int(Fate.EXPIRED)),
@@ -211,10 +211,9 @@ class Link(LegByLeg):
         go = (begin < to_ns) & (begin <= deadline)
         if not go.any():
             return
-        rows, station, begin = rows[go], station[go], begin[go]
+        rows, station, begin, serving = rows[go], station[go], begin[go], serving[go]
         flights.plan_ns[rows, 2:] = begin[:, None]
         flights.book(rows, begin)
-        serving = link.serving[station]
         reported_db, sinr_db, faded = link.quality(UP if up else DOWN, station, begin)
         scheduler = self._up if up else self._down
         plan, fate = scheduler.serve(
@@ -243,13 +242,16 @@ class Link(LegByLeg):
     def _fly(self, leg: int, rows: Ints) -> None:
         """Let packets whose radio leg is planned take their time through space.
 
-        Up, a request and its grant go ahead of the packet, unless the grant is a configured one.
+        Up, a request and its grant go ahead of the packet, unless the grant is a configured one. In
+        LTE that takes longer than the settings say.
         """
         flights = self._flights
         up = leg == Leg.UP_RADIO
         cells = (flights.cell_up if up else flights.cell_down)[rows]
-        ways = np.where(up & ~self._has_grant[flights.five_qi[rows]], 3, 1)
-        flights.plan_ns[rows, 2:] += (ways * self._connections.one_way_ns[cells])[:, None]
+        one_way_ns = self._connections.one_way_ns[cells]
+        asking_ns = 2 * one_way_ns + self._connections.grant_ns[cells]
+        asks = up & ~self._has_grant[flights.five_qi[rows]]
+        flights.plan_ns[rows, 2:] += (one_way_ns + asks * asking_ns)[:, None]
 
     def _land(self, leg: Leg, to_ns: int) -> None:
         """End the radio leg of packets that are done with it."""
@@ -331,7 +333,7 @@ class Link(LegByLeg):
         flights.book(rows, done)
         flights.leg[rows] = Leg.DOWN_HELD
         flights.plan_ns[rows], flights.plan_fate[rows] = wire.down(
-            done, self._connections.serving[flights.receiver[rows]], draw_keys(flights, rows)
+            done, self._connections.data_cell[flights.receiver[rows]], draw_keys(flights, rows)
         )
 
     def _arrived(self, leg: Leg, to_ns: int) -> Ints:

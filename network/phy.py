@@ -147,7 +147,12 @@ def block_bits(
 
 
 def prbs_needed(
-    size_bits: ArrayLike, mcs: ArrayLike, *, table: int = 2, symbols: int = SYMBOLS_PER_SLOT - 2
+    size_bits: ArrayLike,
+    mcs: ArrayLike,
+    *,
+    table: int = 2,
+    symbols: int = SYMBOLS_PER_SLOT - 2,
+    layers: int = 1,
 ) -> Ints:
     """Return how many PRBs of one slot a block takes, were the carrier wide enough.
 
@@ -156,12 +161,13 @@ def prbs_needed(
         mcs: MCS indices of the table.
         table: MCS table.
         symbols: Symbols of the allocation.
+        layers: Spatial layers.
 
     Returns:
         PRBs, at least 1, of the broadcast shape. A block over the greatest carrier's slot takes
         several slots: then it is the sum over them.
     """
-    ladder, step, greatest_bits = _block_ladder(table, symbols)
+    ladder, step, greatest_bits = _block_ladder(table, symbols, layers)
     size, mcs = np.asarray(size_bits, dtype=np.int64), np.asarray(mcs)
     greatest = greatest_bits[mcs]
     whole_slots = np.maximum((size - 1) // greatest, 0)
@@ -397,22 +403,26 @@ def _thresholds_db(kind: str, table: int, target_bler: float, size_bits: int) ->
 
 
 @cache
-def _block_sizes(table: int, symbols: int) -> Ints:
+def _block_sizes(table: int, symbols: int, layers: int) -> Ints:
     """Return the transport block sizes of a slot (MCS rows, PRBs 1 to 275)."""
     rows = len(mcs_table(table).order)
     sizes = transport_block_bits(
-        np.arange(1, _GREATEST_PRBS + 1), np.arange(rows)[:, None], table=table, symbols=symbols
+        np.arange(1, _GREATEST_PRBS + 1),
+        np.arange(rows)[:, None],
+        table=table,
+        symbols=symbols,
+        layers=layers,
     )
     return np.maximum.accumulate(sizes, axis=1)
 
 
 @cache
-def _block_ladder(table: int, symbols: int) -> tuple[Ints, int, Ints]:
+def _block_ladder(table: int, symbols: int, layers: int) -> tuple[Ints, int, Ints]:
     """Return the sizes of all rows as one sorted array, its step, and each row's greatest size.
 
     Row i's sizes lie above all of row i - 1's, higher by i steps.
     """
-    sizes = _block_sizes(table, symbols)
+    sizes = _block_sizes(table, symbols, layers)
     step = int(sizes.max()) + 1
     ladder = (sizes + step * np.arange(len(sizes))[:, None]).ravel()
     return ladder, step, sizes[:, -1].copy()

@@ -85,6 +85,14 @@ class RadioSettings(Settings):
         description="Gain of a station's antenna, the same all around [dBi].",
     )
 
+    downlink_layers: int = Field(
+        1,
+        ge=1,
+        le=4,
+        description="Spatial layers down: each carries a block of its own on a share of the power, "
+        "as if none disturbed the others.",
+    )
+    uplink_layers: int = Field(1, ge=1, le=4, description="The same, up.")
     in_car_share: float = Field(
         0.0,
         ge=0.0,
@@ -263,8 +271,50 @@ class SatelliteSettings(Settings):
         return self
 
 
+class LteSettings(Settings):
+    """LTE cells beside the NR ones, on a carrier of their own; at their masts if none are named.
+
+    Data on the air is taken as NR's at 15 kHz, FDD, with LTE's times for processing.
+    """
+
+    architecture: Literal["SA", "NSA"] = Field(
+        "SA",
+        description="SA: a layer below NR to fall back to. NSA: EN-DC, every station's master is "
+        "an LTE cell, and NR cells are added to it.",
+    )
+    cells: tuple[SiteSettings, ...] = Field(
+        (), description="The sites; if none are given, the NR ones with `-lte` after their names."
+    )
+    power_dbm: float = Field(
+        46.0, ge=-30.0, le=80.0, description="Power of each cell at the NR sites [dBm]."
+    )
+    carrier_ghz: float = Field(1.8, ge=0.5, le=6.0, description="Carrier frequency [GHz].")
+    bandwidth_mhz: Literal[5, 10, 15, 20] = Field(20, description="Channel bandwidth [MHz].")
+    min_rsrp_dbm: float = Field(
+        -124.0,
+        ge=-156.0,
+        le=-31.0,
+        description="Weakest cell a station may select [dBm] (q-RxLevMin).",
+    )
+    rrc_processing_ms: float = Field(
+        15.0,
+        ge=0.0,
+        le=1000.0,
+        description="RRC reconfiguration with a handover to LTE [ms] (TS 36.331 clause 11.2).",
+    )
+    scg_processing_ms: float = Field(
+        16.0,
+        ge=0.0,
+        le=1000.0,
+        description="RRC reconfiguration with a change of the NR cell in EN-DC [ms] (TS 38.331 "
+        "clause 12).",
+    )
+
+
 class FallbackSettings(Settings):
-    """When stations change between layers: the ground's own cells come first, then the others.
+    """When stations change between layers: NR on the ground comes first, LTE next, then satellites.
+
+    In EN-DC, when NR cells are added to the LTE master (event B1) and released (event A2).
 
     Hysteresis and time to trigger are those of `handover`.
     """
@@ -274,13 +324,14 @@ class FallbackSettings(Settings):
         ge=-156.0,
         le=-31.0,
         description="Serving cell weaker than this [dBm]: down to a layer below, if that has a "
-        "cell to select (event A5).",
+        "cell to select (event A5; B2 to LTE, A2 in EN-DC).",
     )
     a4_threshold_dbm: float = Field(
         -110.0,
         ge=-156.0,
         le=-31.0,
-        description="Cell of a layer above stronger than this [dBm]: back to it (event A4).",
+        description="Cell of a layer above stronger than this [dBm]: back to it (event A4; B1 "
+        "from LTE).",
     )
 
     @model_validator(mode="after")
@@ -348,6 +399,14 @@ class HandoverSettings(Settings):
     )
     filter_coefficient: FilterCoefficient = Field(
         4, description="k of the layer 3 filter; 0 is no filter."
+    )
+    layer_1_error_db: float = Field(
+        0.0,
+        ge=0.0,
+        le=6.0,
+        description="Standard deviation of layer 1's measurements [dB], anew in each of its "
+        "periods and for each cell; 1.2 is within +-2 dB in 90 % (relative accuracy of TS 38.133 "
+        "clause 10.1.2), 0 measures exactly.",
     )
     measurement_period_ms: int = Field(
         40,
@@ -811,12 +870,15 @@ class NetworkSettings(Settings):
     grid: GridSettings | None = Field(
         None, description="The grid to lay; cells and grid exclude each other."
     )
+    lte: LteSettings | None = Field(
+        None, description="LTE cells: a layer to fall back to, or the masters of EN-DC."
+    )
     satellites: tuple[SatelliteSettings, ...] = Field(
         (), description="Satellites that serve where the ground doesn't, the first ones first."
     )
     fallback: FallbackSettings = Field(
         default_factory=FallbackSettings,
-        description="When stations go over to satellites, and back.",
+        description="When stations go over to LTE or satellites, and back.",
     )
     handover: HandoverSettings = Field(
         default_factory=HandoverSettings, description="Measurements, handover, radio link failure."
@@ -865,7 +927,10 @@ class NetworkSettings(Settings):
         if self.cells and self.grid is not None:
             raise ValueError("network has both cells and a grid; expected one of them")
         known: set[str] = set()
-        for site in self.cells:
+        sites = self.cells
+        if self.lte is not None:
+            sites += self.lte.cells or tuple(lte_site(site, self.lte) for site in self.cells)
+        for site in sites:
             if site.id in known:
                 raise ValueError(f"two sites are called {site.id!r}; expected one of each name")
             known.update((site.id, *(f"{site.id}/{sector}" for sector in range(site.sectors))))
@@ -884,3 +949,8 @@ class NetworkSettings(Settings):
                     f"expected one of {', '.join(sorted(known))}"
                 )
         return self
+
+
+def lte_site(site: SiteSettings, lte: LteSettings) -> SiteSettings:
+    """Return the LTE site on the mast of an NR site."""
+    return site.model_copy(update={"id": f"{site.id}-lte", "power_dbm": lte.power_dbm})

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from network.settings import Settings
 from vehicles.driving.acc import AccSettings
 from vehicles.driving.registry import Drive
 from vehicles.dynamics import vehicle_parameters
 from vehicles.sensing import SensorSettings
-from vehicles.twins.broker import BrokerAddress
+
+CarlaSensor = Literal["collision", "gnss", "imu"]
 
 
 class FromTraffic(Settings):
@@ -65,10 +66,43 @@ class DrivenSettings(Settings):
         return self
 
 
+class CarlaSettings(Settings):
+    """The CARLA server that moves the driven vehicles and shows everybody else."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Where the server is.")
+    port: int = Field(2000, ge=1, le=65535, description="Its port for calls.")
+    town: str | None = Field(
+        None,
+        min_length=1,
+        description="A map of the server's, such as Town04, whose roads become SUMO's net; "
+        "`traffic.net` may then be left out.",
+    )
+    generate: bool = Field(
+        True,
+        description="SUMO's net becomes the server's map, unless a town is named. False: the map "
+        "that the server has loaded is the same road already.",
+    )
+    traffic_lights: Literal["sumo", "carla"] = Field(
+        "sumo", description="Whose traffic lights the other side shows."
+    )
+    sensors: list[CarlaSensor] = Field(
+        ["collision"],
+        description="CARLA's sensors on every driven vehicle. Collisions count as such; GNSS and "
+        "IMU feed the telemetry.",
+    )
+    timeout_s: float = Field(
+        60.0, gt=0, description="Wall-clock time that the server has to load a map or to answer."
+    )
+
+
 class VehiclesSettings(Settings):
     """The driven vehicles and what moves them."""
 
-    backend: Literal["embedded"] = Field("embedded", description="What moves driven vehicles.")
+    backend: Literal["embedded", "carla"] = Field(
+        "embedded",
+        description="What moves driven vehicles: the vehicle model in this process, or CARLA.",
+    )
+    carla: CarlaSettings = CarlaSettings()
     step_s: float = Field(
         0.02,
         gt=0,
@@ -100,8 +134,11 @@ class V2xSettings(Settings):
         le=1,
         description="Share of SUMO's road users that are connected; driven vehicles always are.",
     )
-    cam_rate_hz: float = Field(
-        10.0, gt=0, le=10, description="Awareness messages per second (ETSI EN 302 637-2)."
+    cam_rate_hz: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="Awareness messages per second; by the rules of EN 302 637-2 if not given.",
     )
     cam_radius_m: float = Field(
         300.0, gt=0, description="How far from its sender the edge server hands a CAM on."
@@ -112,28 +149,3 @@ class V2xSettings(Settings):
     step_s: float = Field(
         0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."
     )
-
-
-class TwinsSettings(Settings):
-    """Which vehicles have a twin, and how its telemetry travels."""
-
-    rate_hz: float = Field(10.0, gt=0, le=50, description="Telemetry messages per second.")
-    vehicles: Literal["driven", "connected"] = Field(
-        "driven", description="Twins of the driven vehicles, or of every connected road user."
-    )
-    broker: str = Field(
-        "embedded", description="`embedded`, or an MQTT broker as mqtt://user:password@host:port."
-    )
-    step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
-
-    @field_validator("broker")
-    @classmethod
-    def _readable(cls, broker: str) -> str:
-        if broker != "embedded":
-            BrokerAddress.parse(broker)
-        return broker
-
-    @field_serializer("broker")
-    def _without_secrets(self, broker: str) -> str:
-        """Manifests are passed around: they name the broker, not who may use it."""
-        return broker if broker == "embedded" else str(BrokerAddress.parse(broker))

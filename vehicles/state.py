@@ -144,8 +144,8 @@ class RoadUsers:
         heapq.heappush(self._free, slot)
         return slot
 
-    def at(self, instant_ns: int, slots: Ints | None = None) -> Kinematics:
-        """Rows moved on to an instant by speed and acceleration along the heading.
+    def at(self, instant_ns: int | Ints, slots: Ints | None = None) -> Kinematics:
+        """Rows moved on to an instant, or one each, by speed and acceleration along the heading.
 
         A braking road user stops and stays; it doesn't roll back. Looking back, one that has set
         off stood before. From rest, only a positive acceleration moves.

@@ -21,6 +21,7 @@ from cosim.kpis import kpi_names
 
 _PLAN = "batch.json"
 _JUNIT = "junit.xml"
+_TOGETHER = "together.json"
 
 
 class Batch(NamedTuple):
@@ -79,6 +80,12 @@ def run_batch(
     return _judge(runs, batch_dir)
 
 
+def read_together(batch_dir: Path) -> dict[str, list[Verdict]]:
+    """What the seeds of a batch showed together, by scenario."""
+    told = json.loads((batch_dir / _TOGETHER).read_text())
+    return {name: [Verdict(**verdict) for verdict in some] for name, some in told.items()}
+
+
 def _judge(runs: Sequence[PlannedRun], batch_dir: Path) -> Batch:
     """Write the results, what the seeds show together, and JUnit."""
     results, timings = write_results(batch_dir, runs)
@@ -90,6 +97,8 @@ def _judge(runs: Sequence[PlannedRun], batch_dir: Path) -> Batch:
             assert readable[0].scenario is not None
             expect = readable[0].scenario.expectations
             together[name] = judge_together(expect, results[mine], list(readable[0].parameters))
+    told = {name: [verdict._asdict() for verdict in some] for name, some in together.items()}
+    (batch_dir / _TOGETHER).write_text(json.dumps(told, indent=1) + "\n")
     seconds = dict(zip(timings["run"], timings["wall_s"], strict=True))
     write_junit(batch_dir / _JUNIT, results, together, seconds)
     return Batch(results, together)

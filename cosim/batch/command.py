@@ -87,6 +87,7 @@ def batch(
         _err.print(f"cosim: interrupted; --resume --out {batch_dir} goes on with it")
         raise typer.Exit(INTERRUPTED) from None
     _print_batch(ended, batch_dir)
+    report(batch_dir)
     raise typer.Exit(ended.exit_code)
 
 
@@ -113,6 +114,18 @@ def results(
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{cell:.6g}" if isinstance(cell, float) else str(cell) for cell in row))
     _out.print(table)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a batch or a run.")],
+) -> None:
+    """Draw a batch or a run into one page, `report.html` in its folder."""
+    from cosim.batch.results import RESULTS
+    from cosim.plots.page import write_run_report
+    from cosim.report.batch import write_report
+
+    file = write_report(folder) if (folder / RESULTS).is_file() else write_run_report(folder)
+    _out.print(f"report      {file}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _workers(
@@ -146,7 +159,7 @@ def _progress(total: int) -> Iterator[Callable[[PlannedRun, Status], None]]:
             counts[status] += 1
             others = [f"{count} {name}" for name, count in counts.items() if name != "passed"]
             progress.update(task, advance=1, description=", ".join(others) or "all passed so far")
-            if status != "passed":
+            if status != "passed" and _err.is_terminal:
                 progress.print(f"{run.id}: {status}", markup=False)
 
         yield on_end

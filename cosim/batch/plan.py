@@ -18,19 +18,15 @@ _SUFFIXES = (".yaml", ".yml")
 class PlannedRun(NamedTuple):
     """One run of a batch.
 
-    `id` is its folder below the batch's and begins with the scenario's name. A run that can't be
-    run has an `error` of one line in place of a scenario.
+    `id` is its folder below the batch's. A run that can't be run has an `error` of one line in
+    place of a scenario.
     """
 
     id: str
+    scenario_name: str
     point: Point
     scenario: Scenario | None
     error: str = ""
-
-    @property
-    def scenario_name(self) -> str:
-        """Name of the scenario that varies."""
-        return self.id.split("/", 1)[0]
 
     @property
     def parameters(self) -> Point:
@@ -86,7 +82,7 @@ def plan(
             scenario = load_scenario(file, overrides)
             points = merged(scenario.sweep, sweep or {}).points()
         except BadInput as error:
-            runs.append(PlannedRun(file.stem, {}, None, str(error)))
+            runs.append(PlannedRun(file.stem, file.stem, {}, None, str(error)))
             continue
         name = scenario.name
         if name in file_of:
@@ -105,5 +101,6 @@ def at_point(run_id: str, file: Path, overrides: Sequence[str], point: Point) ->
     try:
         scenario = load_scenario(file, [*overrides, *values], told_as=f"{file}: `sweep`")
     except BadInput as error:
-        return PlannedRun(run_id, point, None, str(error))
-    return PlannedRun(run_id, point, scenario.model_copy(update={"sweep": None}))
+        return PlannedRun(run_id, file.stem, point, None, str(error))
+    scenario = scenario.model_copy(update={"sweep": None})
+    return PlannedRun(run_id, scenario.name, point, scenario)

@@ -13,12 +13,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, Scala
 from cosim.plots.recorded import Recorded, flows
 from cosim.plots.style import caption, colours_of, new_figure, say_empty, tidy, title
 from network.arrays import Floats
-from network.base import RADIO_LINK_FAILURES, Cause
+from network.base import HANDOVERS, RADIO_LINK_FAILURES, Cause
 
 _CAUSES = {
-    **{cause.name.lower(): "handover" for cause in (Cause.A3, Cause.A5, Cause.RULE)},
+    **{cause.name.lower(): "handover" for cause in HANDOVERS},
     **{cause.name.lower(): "radio link failure" for cause in RADIO_LINK_FAILURES},
     **{cause.name.lower(): "no access (T304)" for cause in Cause if cause.name.startswith("T304")},
+    "scg_failure": "SCG failure",
 }
 _MOST_POINTS = 2000
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from cosim.plots.recorded import Recorded, flows
 from cosim.plots.style import COLOURS, HALO, caption, colours_of, new_figure, say_empty, tidy, title
-from network.base import Cause
+from network.base import HANDOVERS
 
 _BAND_ROW_IN = 0.22
 _EVENT_ROWS = 8
@@ -180,8 +180,7 @@ def _draw_marks(
     """Draw handovers, failures, interruptions and the scenario's events; return their legend."""
     handovers = run.table("handovers", ["time_s", "id", "cause", "interruption_ms", "ping_pong"])
     handovers = handovers[handovers["id"].isin(vehicle_ids)]
-    wanted = [cause.name.lower() for cause in (Cause.A3, Cause.A4, Cause.A5, Cause.RULE)]
-    failed = ~handovers["cause"].isin(wanted)
+    failed = ~handovers["cause"].isin([cause.name.lower() for cause in HANDOVERS])
     back = handovers["ping_pong"].astype(bool)
     events = run.table("events", ["time_s", "kind", "id"])
     collisions = events[(events["kind"] == "collision") & events["id"].isin(vehicle_ids)]

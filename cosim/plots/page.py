@@ -8,57 +8,25 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from cosim.expectations import Verdict
 from cosim.federate import BadInput
+from cosim.kpis import describe
 from cosim.plots.coverage import cell_colours, draw_coverage, read_ground, work_out_coverage
 from cosim.plots.distributions import draw_distributions
 from cosim.plots.drive import draw_drive, driven_ids
 from cosim.plots.recorded import Recorded, read_run
 from cosim.plots.stages import draw_stages
+from cosim.recording import KPIS, read_kpis
+from cosim.report.page import render, verdict_row
 
 # Twice what a page shows at first: a click on a picture shows all of it.
 _DPI = 180
-
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 1240px; margin: 1.5rem auto;
-  padding: 0 1rem; }}
-h1 {{ font-size: 1.5rem; margin: 0; }}
-h2 {{ font-size: 1.15rem; margin: 2rem 0 .3rem; }}
-p {{ margin: .3rem 0; }}
-.facts, figcaption {{ color: #555; font-size: .9rem; overflow-wrap: anywhere; }}
-.note {{ border-left: 4px solid #D55E00; padding-left: .7rem; }}
-figure {{ margin: 0; overflow-x: auto; }}
-img {{ max-width: 100%; height: auto; cursor: zoom-in; }}
-img.whole {{ max-width: none; cursor: zoom-out; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{description}</p>
-<p class="facts">{facts}</p>
-{body}
-<script>
-for (const picture of document.images) {{
-  picture.addEventListener("click", () => picture.classList.toggle("whole"));
-}}
-</script>
-</body>
-</html>
-"""
 
 
 class Drawn(NamedTuple):
@@ -67,6 +35,22 @@ class Drawn(NamedTuple):
     files: list[Path]
     notes: list[str]
     """What was left out and why, a line each."""
+
+
+class Shown(NamedTuple):
+    """A picture as a page has it; `data` is its PNG in base 64."""
+
+    file: str
+    title: str
+    about: str
+    data: str
+
+
+class RunShown(NamedTuple):
+    """Pictures of a run, and notes of what couldn't be drawn."""
+
+    pictures: list[Shown]
+    notes: list[str]
 
 
 class _Picture(NamedTuple):
@@ -88,6 +72,33 @@ def plot_run(run_dir: Path, out_dir: Path, vehicle: str | None = None) -> Drawn:
         BadInput: Not a run's folder, no such vehicle, or a folder that can't be written.
     """
     run = read_run(run_dir)
+    _choose(run, vehicle)
+    # Told before anything is worked out.
+    _make(out_dir)
+    shown = show_run(run_dir, vehicle)
+    files = []
+    for picture in shown.pictures:
+        files.append(out_dir / picture.file)
+        _write(files[-1], base64.b64decode(picture.data))
+    files.append(out_dir / "index.html")
+    _write(files[-1], _page(run, shown).encode())
+    return Drawn(files, shown.notes)
+
+
+def write_run_report(run_dir: Path) -> Path:
+    """Write `report.html` of a run into its folder: verdicts, KPIs and all pictures.
+
+    Raises:
+        BadInput: Not a run's folder, or one that can't be written.
+    """
+    file = run_dir / "report.html"
+    _write(file, _page(read_run(run_dir), show_run(run_dir)).encode())
+    return file
+
+
+def show_run(run_dir: Path, vehicle: str | None = None) -> RunShown:
+    """Draw what there is of a run; arguments and errors as `plot_run`."""
+    run = read_run(run_dir)
     vehicle = _choose(run, vehicle)
     notes: list[str] = []
     if not run.manifest.get("complete"):
@@ -95,19 +106,13 @@ def plot_run(run_dir: Path, out_dir: Path, vehicle: str | None = None) -> Drawn:
         ended_by = run.manifest.get("ended_by") or "the process was killed"
         at = "" if reached_s is None else f" at {reached_s:g} s"
         notes.append(f"the run broke off{at} ({ended_by}); drawn is what it left")
-    # Told before anything is worked out.
-    _make(out_dir)
-    files = []
-    shown = []
+    pictures = []
     for picture in _pictures(run, vehicle, notes):
         png = BytesIO()
         picture.figure.savefig(png, format="png", dpi=_DPI)
-        files.append(out_dir / picture.file)
-        _write(files[-1], png.getvalue())
-        shown.append(_shown(picture, png.getvalue()))
-    files.append(out_dir / "index.html")
-    _write(files[-1], _page(run, notes, shown).encode())
-    return Drawn(files, notes)
+        data = base64.b64encode(png.getvalue()).decode("ascii")
+        pictures.append(Shown(picture.file, picture.title, picture.about, data))
+    return RunShown(pictures, notes)
 
 
 def _choose(run: Recorded, vehicle: str | None) -> str | None:
@@ -185,16 +190,7 @@ def _write(file: Path, content: bytes) -> None:
         raise BadInput(f"{file}: can't be written: {error.strerror}") from error
 
 
-def _shown(picture: _Picture, png: bytes) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    return (
-        f"<h2>{escape(picture.title)}</h2>\n<figure>"
-        f'<img alt="{escape(picture.title)}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escape(picture.about)}</figcaption></figure>"
-    )
-
-
-def _page(run: Recorded, notes: list[str], shown: list[str]) -> str:
+def _page(run: Recorded, shown: RunShown) -> str:
     scenario, manifest = run.scenario, run.manifest
     facts = [
         f"{scenario.duration_s:g} s",
@@ -203,10 +199,21 @@ def _page(run: Recorded, notes: list[str], shown: list[str]) -> str:
         f"started {manifest.get('started', 'unknown')}",
         f"digest {manifest.get('digest') or 'none'}",
     ]
-    marked = [f'<p class="note">{escape(note)}</p>' for note in notes]
-    return _PAGE.format(
-        title=escape(f"{scenario.name}: {run.run_dir.resolve().name}"),
-        description=escape(scenario.description),
-        facts=escape(" · ".join(facts)),
-        body="\n".join([*marked, *shown]),
+    kpis = read_kpis(run.run_dir) if (run.run_dir / KPIS).is_file() else {}
+    return render(
+        "run.html.j2",
+        title=f"{scenario.name}: {run.run_dir.resolve().name}",
+        description=scenario.description,
+        facts=" · ".join(facts),
+        notes=shown.notes,
+        verdicts=[verdict_row(Verdict(**verdict)) for verdict in manifest.get("verdicts", [])],
+        pictures=shown.pictures,
+        kpis=[
+            {
+                "name": name,
+                "figures": ["-" if value is None else f"{value:.6g}"],
+                "about": describe(name),
+            }
+            for name, value in kpis.items()
+        ],
     )

@@ -11,13 +11,16 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
-from cosim.sides.vehicles import EmbeddedVehicles
+from cosim.sides.vehicles import DrivenVehicles, ego_state
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
+from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
+from vehicles.messages.frame import Frame
+from vehicles.messages.receiver import Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -34,6 +37,7 @@ class Driving:
         vehicles: moves the driven vehicles.
         link: brings messages.
         users: everyone on the road.
+        frame: of the net.
         buildings: polygons that block the view, or None.
         step_ns: the side's step [ns].
     """
@@ -44,18 +48,28 @@ class Driving:
         self,
         settings: list[DrivenSettings],
         traffic: SumoTraffic,
-        vehicles: EmbeddedVehicles,
+        vehicles: DrivenVehicles,
         link: LinkSide,
         users: RoadUsers,
         *,
+        frame: Frame,
         buildings: Any,
         step_ns: int,
     ) -> None:
         self.step_ns = step_ns
         self._settings = {driven.id: driven for driven in settings}
-        self._drivers = {
-            driven.id: Driver([drive.make() for drive in driven.drives]) for driven in settings
+        functions = {driven.id: [drive.make() for drive in driven.drives] for driven in settings}
+        self._drivers = {name: Driver(own) for name, own in functions.items()}
+        self.remotely_driven = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, RemoteDriving)
         }
+        """The function by which a vehicle is driven from afar, for those that are."""
+        self.situations: dict[str, Situation] = {}
+        """What each driven vehicle decided by at the last step, by its name."""
+        self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
         self._link = link
@@ -70,6 +84,7 @@ class Driving:
 
     def advance(self, to_ns: int) -> None:
         """Let every driven vehicle on the road decide."""
+        self.situations = {}
         if not self._vehicles.on_road:
             return
         slots = self._users.slots()
@@ -102,29 +117,35 @@ class Driving:
         if road is None:
             self._vehicles.command(name, -2.0, 0.0)
             return
-        ego = self._vehicles.ego(name, now_ns)
+        ego = ego_state(self._users, user_id, now_ns)
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(
             self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
         )
+        receiver = self._receivers[name]
+        received = receiver.read(self._link.take_received(slot), now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
             road=road,
             seen=Seen(sensed.slots, truth.take(np.searchsorted(slots, sensed.slots))),
-            received=self._link.take_received(slot),
+            received=received,
+            ldm=receiver.ldm,
             link=self._link.view(slot),
             coverage=self._link,
         )
+        self.situations[name] = situation
         choice = self._drivers[name].decide(situation)
-        steering = steering_rad(
-            choice.line_xy_m,
-            ego.x_m,
-            ego.y_m,
-            ego.heading_rad,
-            ego.speed_mps,
-            self._vehicles.wheelbase_m(name),
-        )
+        steering = choice.steering_rad
+        if steering is None:
+            steering = steering_rad(
+                choice.line_xy_m,
+                ego.x_m,
+                ego.y_m,
+                ego.heading_rad,
+                ego.speed_mps,
+                self._vehicles.wheelbase_m(name),
+            )
         self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
         # Everyone near, seen or not: the truth that criticality is judged by.
         apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
@@ -165,17 +186,18 @@ class Driving:
                 "wanted_acceleration_mps2": proposal.acceleration_mps2,
                 "acceleration_mps2": ego.acceleration_mps2,
                 "speed_mps": ego.speed_mps,
+                "lane_offset_m": choice.road.ego_left_m,
                 "gap_m": leader.gap_m if leader else math.inf,
                 "ttc_s": leader.time_to_collision_s(ego.speed_mps) if leader else math.inf,
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [
-                    (now_ns - received.message.generated_ns) / NS_PER_MS
-                    for received in proposal.messages
+                    received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
+        contacts |= {(name, other) for other in self._vehicles.touched(name)}
         for vehicle, other in sorted(contacts - self._in_contact):
             speed = f"at {ego.speed_mps:.1f} m/s"
             self._events.append((to_s(now_ns), "collision", vehicle, other, speed))

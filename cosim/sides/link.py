@@ -11,17 +11,24 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.federate import Deliveries
 from cosim.recording import Columns
+from cosim.sides.payloads import Batch, Payloads
 from network.arrays import Floats, Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
 from network.packet import SERVER, Fate, Packets, Positions, Stage
-from vehicles.driving.base import LinkView, Received
-from vehicles.messages.kinds import MessageKind
+from vehicles.driving.base import LinkView
+from vehicles.messages.kinds import MessageKind, StationIds
+from vehicles.messages.received import Received
+from vehicles.messages.receiver import Arrival
 from vehicles.state import RoadUsers
 
 # Phones and low cars: TR 38.901 has no antenna below 1.5 m.
 _LEAST_ANTENNA_HEIGHT_M = 1.5
+# How often payloads that nobody can receive any more are dropped.
+_TIDY_NS = 1_000_000_000
+# What is read there; the rest it only hands on.
+_FOR_THE_SERVER = frozenset({MessageKind.TELEMETRY, MessageKind.VIDEO})
 
 
 class LinkSide:
@@ -62,10 +69,11 @@ class LinkSide:
         self._name_of_key: dict[int, str] = {key_of("server"): "server"}
         self.stations: Ints = np.zeros(0, dtype=np.int64)
         self.station_keys = np.zeros(0, dtype=np.uint64)
-        self._payloads: dict[int, Any] = {}
-        self._next_reference = 0
-        self._received: defaultdict[int, list[Received]] = defaultdict(list)
-        self._telemetry: list[Any] = []
+        self.station_ids = StationIds()
+        self._payloads = Payloads()
+        self._tidy_ns = _TIDY_NS
+        self._received: defaultdict[int, list[Arrival]] = defaultdict(list)
+        self._at_server: defaultdict[MessageKind, list[Received[Any]]] = defaultdict(list)
         self._rows: list[tuple[str, Columns]] = []
 
     def start(self) -> None:
@@ -81,22 +89,25 @@ class LinkSide:
                 to_ns, everyone.x_m, everyone.y_m, everyone.z_m, everyone.vx_mps, everyone.vy_mps
             ),
         )
-        # Awareness messages load the link but nobody reads them yet; the others become objects.
-        for row in np.flatnonzero(received.kind != MessageKind.CAM):
-            reference = int(received.reference[row])
-            if received.kind[row] == MessageKind.TELEMETRY:
-                self._telemetry.append(self._payloads.pop(reference))
+        for row in range(len(received.kind)):
+            kind, receiver = MessageKind(received.kind[row]), int(received.receiver[row])
+            at_server = receiver == SERVER
+            if at_server and kind not in _FOR_THE_SERVER:
                 continue
-            if received.receiver[row] == SERVER:
-                continue
-            self._received[int(received.receiver[row])].append(
-                Received(
-                    packet_id=int(received.packet_id[row]),
-                    message=self._payloads[reference],
-                    sent_ns=int(received.sent_ns[row]),
-                    received_ns=int(received.received_ns[row]),
-                )
+            packet = Received(
+                packet_id=int(received.packet_id[row]),
+                message=self._payloads[int(received.reference[row])],
+                # Timestamps in headers are of whole milliseconds.
+                sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
+                received_ns=int(received.received_ns[row]),
             )
+            if at_server:
+                self._at_server[kind].append(packet)
+            else:
+                self._received[receiver].append(Arrival(kind, packet))
+        if to_ns >= self._tidy_ns:
+            self._tidy_ns = to_ns + _TIDY_NS
+            self._payloads.keep(self._link.unfinished().reference)
         self._keep_finished()
         return Deliveries(received.sent_ns, received.received_ns, self._link.least_latency_ns)
 
@@ -109,36 +120,33 @@ class LinkSide:
         size_bytes: int | Ints,
         to: int,
         radius_m: float = 0.0,
-        payloads: list[Any] | None = None,
-    ) -> None:
-        """Send one packet per entry of `senders` (slots), at instants from now on [ns]."""
-        count = len(senders)
-        if count == 0:
-            return
-        references = np.full(count, -1, dtype=np.int64)
-        if payloads is not None:
-            references = np.arange(self._next_reference, self._next_reference + count)
-            self._payloads.update(zip(references.tolist(), payloads, strict=True))
-            self._next_reference += count
-        self._link.send(
+        payloads: Batch,
+    ) -> Ints:
+        """Send one packet per entry of `senders` (slots, or SERVER), at instants from now on [ns].
+
+        Returns:
+            The packets' ids (n,).
+        """
+        if len(senders) == 0:
+            return np.zeros(0, dtype=np.int64)
+        return self._link.send(
             senders,
             size_bytes,
             sent_ns,
             kinds=int(kind),
             to=to,
             radius_m=radius_m,
-            references=references,
+            references=self._payloads.add(payloads),
             five_qi=self._five_qi[kind],
         )
 
-    def take_received(self, slot: int) -> list[Received]:
-        """What has reached a driven vehicle since the last call, ordered by arrival."""
+    def take_received(self, slot: int) -> list[Arrival]:
+        """Packets that have reached a driven vehicle since the last call, ordered by arrival."""
         return self._received.pop(slot, [])
 
-    def take_telemetry(self) -> list[Any]:
-        """Telemetry that has reached the server since the last call, ordered by arrival."""
-        telemetry, self._telemetry = self._telemetry, []
-        return telemetry
+    def take_at_server(self, kind: MessageKind) -> list[Received[Any]]:
+        """Messages to the server that have reached it since the last call, ordered by arrival."""
+        return self._at_server.pop(kind, [])
 
     def view(self, slot: int) -> LinkView:
         """What the modem of a road user knows of its link."""
@@ -152,6 +160,11 @@ class LinkSide:
             neighbour_cell=self._link.cell_names[neighbour] if neighbour >= 0 else None,
             neighbour_rsrp_dbm=float(state.neighbour_rsrp_dbm[slot]),
         )
+
+    def levels(self, slots: Ints) -> tuple[Floats, Floats]:
+        """RSRP [dBm] and SINR [dB] that road users' modems last measured, NaN without a cell."""
+        state = self._link.station_state()
+        return state.rsrp_dbm[slots], state.sinr_db[slots]
 
     def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
         """The network's forecast for a vehicle at places, shape (n,) [dB]."""

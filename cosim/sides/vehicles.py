@@ -1,13 +1,59 @@
-"""The vehicle side: the driven vehicles under the embedded vehicle model."""
+"""The vehicle side: what moves the driven vehicles, and the one that the embedded model does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import numpy as np
 
+from cosim.federate import Federate
+from cosim.recording import Columns
 from cosim.traffic.sumo import SumoTraffic
+from vehicles.carla.sensors import Measured
 from vehicles.driving.base import EgoState
 from vehicles.dynamics import VehicleDynamics
 from vehicles.state import RoadUsers
+
+
+class DrivenVehicles(Federate, Protocol):
+    """The vehicle side as the driving side and the on-board units know it.
+
+    `on_road` has the driven vehicles that are on the road: name -> SUMO id. Their rows of the road
+    users are this side's to write.
+    """
+
+    on_road: dict[str, str]
+
+    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
+        """What a driven vehicle is to do from now on: acceleration, wheel angle to the left."""
+
+    def wheelbase_m(self, name: str) -> float:
+        """Distance of a driven vehicle's axles [m]."""
+
+    def touched(self, name: str) -> list[str]:
+        """What a driven vehicle's own collision sensor touched since last asked."""
+
+    def measured(self, user_id: str) -> Measured:
+        """What a driven vehicle's own GNSS and IMU measured last, by its SUMO id."""
+
+    def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
+        """What there is to record, as of the recorder's sources."""
+
+
+def ego_state(users: RoadUsers, user_id: str, now_ns: int) -> EgoState:
+    """A driven vehicle as it knows itself at an instant [ns]."""
+    slot = users.slot_of(user_id)
+    here = users.at(now_ns, np.array([slot]))
+    return EgoState(
+        x_m=float(here.x_m[0]),
+        y_m=float(here.y_m[0]),
+        heading_rad=float(here.heading_rad[0]),
+        speed_mps=float(here.speed_mps[0]),
+        acceleration_mps2=float(users.acceleration_mps2[slot]),
+        length_m=float(users.length_m[slot]),
+        width_m=float(users.width_m[slot]),
+    )
 
 
 class EmbeddedVehicles:
@@ -66,20 +112,18 @@ class EmbeddedVehicles:
         """Distance of a driven vehicle's axles [m]."""
         return float(self._dynamics.wheelbase_m[self._row_of[name]])
 
-    def ego(self, name: str, now_ns: int) -> EgoState:
-        """A driven vehicle as it knows itself at an instant [ns]."""
-        users = self._users
-        slot = users.slot_of(self.on_road[name])
-        here = users.at(now_ns, np.array([slot]))
-        return EgoState(
-            x_m=float(here.x_m[0]),
-            y_m=float(here.y_m[0]),
-            heading_rad=float(here.heading_rad[0]),
-            speed_mps=float(here.speed_mps[0]),
-            acceleration_mps2=float(users.acceleration_mps2[slot]),
-            length_m=float(users.length_m[slot]),
-            width_m=float(users.width_m[slot]),
-        )
+    def touched(self, _name: str) -> list[str]:
+        """Nothing: the model has no collision sensor."""
+        return []
+
+    def measured(self, _user_id: str) -> Measured:
+        """Nothing: the model has no sensors."""
+        return Measured()
+
+    def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
+        """Nothing to tell."""
+        del last
+        return iter(())
 
     def abort(self) -> None:
         """Nothing to abort: the model computes in this process."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import subprocess
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from traci.constants import (
@@ -54,6 +54,10 @@ _READ = (
     (VAR_POSITION3D, VAR_ANGLE, VAR_SPEED),
     (VAR_POSITION3D, VAR_ANGLE, VAR_SPEED, VAR_ACCELERATION),
 )
+
+
+# What SUMO paints what has no colour of its own: yellow.
+_NO_COLOUR = (255, 255, 0)
 
 
 class Entered(NamedTuple):
@@ -129,17 +133,11 @@ class SumoTraffic:
 
     def advance(self, to_ns: int) -> None:
         """Move SUMO one step, to `to_ns`."""
-        try:
+        with self._alive():
             self._before_step(self._api, to_ns)
             self._place_driven(to_ns)
             self._api.simulationStep()
             self._read(to_ns)
-        except BadInput:
-            raise
-        except Exception as error:
-            if not _is_sumo_error(error):
-                raise
-            self._lost(error)
 
     def road_ahead(self, user_id: str) -> RoadAhead | None:
         """The road ahead of a driven vehicle; None when SUMO can't say (it left the road).
@@ -153,6 +151,44 @@ class SumoTraffic:
         """Take a driven vehicle off the road."""
         self._api.vehicle.remove(user_id, REMOVE_ARRIVED)
         self._driven.pop(user_id)
+
+    def colour(self, user_id: str) -> tuple[int, int, int] | None:
+        """A road user's colour as red, green, blue; None if SUMO's demand gives it none."""
+        kind = self.users.kind[self.users.slot_of(user_id)]
+        domain = self._api.person if kind == Kind.PEDESTRIAN else self._api.vehicle
+        with self._alive():
+            colour = domain.getColor(user_id)[:3]
+        return None if colour == _NO_COLOUR else colour
+
+    def vehicle_signals(self, ids: Sequence[str]) -> list[int]:
+        """SUMO's signals of vehicles (TraCI variable 0x5b), as bits."""
+        read = self._api.vehicle.getSignals
+        with self._alive():
+            return [read(user_id) for user_id in ids]
+
+    def traffic_lights(self) -> dict[str, str]:
+        """State strings of the traffic lights, by id."""
+        lights = self._api.trafficlight
+        with self._alive():
+            return {light: lights.getRedYellowGreenState(light) for light in lights.getIDList()}
+
+    def opendrive_signals(self) -> dict[tuple[str, int], list[str]]:
+        """OpenDRIVE's signals for each traffic light's link, by id and link index.
+
+        netconvert calls them by light and index, and keeps the names they had in an OpenDRIVE map.
+        """
+        signals = {}
+        for light, letters in self.traffic_lights().items():
+            for index in range(len(letters)):
+                known = self._api.trafficlight.getParameter(light, f"linkSignalID:{index}")
+                signals[light, index] = known.split() or [f"{light}_{index}"]
+        return signals
+
+    def set_traffic_lights(self, states: Mapping[str, str]) -> None:
+        """Show these state strings from now on, instead of the lights' own programs."""
+        with self._alive():
+            for light, state in states.items():
+                self._api.trafficlight.setRedYellowGreenState(light, state)
 
     def abort(self) -> None:
         """Kill SUMO's process, if it has one of its own, so that a blocked call raises."""
@@ -177,7 +213,17 @@ class SumoTraffic:
                 self._process.kill()
                 self._process.wait()
 
-    def _lost(self, error: Exception) -> None:
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Whatever SUMO's API raises in here is SUMO's death."""
+        try:
+            yield
+        except Exception as error:
+            if not _is_sumo_error(error):
+                raise
+            self._lost(error)
+
+    def _lost(self, error: Exception) -> NoReturn:
         reason = last_error(self._run_dir) or str(error).strip() or type(error).__name__
         if self._process is not None:
             # Give the process a moment to be gone, so that its exit status can be told.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats, Ints
 from network.base import RADIO_LINK_FAILURES, Cause, Handovers, StationState
@@ -20,11 +21,17 @@ from network.ran.cells import cells_of
 from network.ran.fades import UP, FadedPackets, Fades
 from network.ran.failures import ConnectionFailures
 from network.ran.fallback import FallbackTriggers
-from network.ran.handover import HandoverDelays, History
+from network.ran.handover import HandoverDelays, History, in_order_of_end
 from network.ran.layered import LayeredScheduler, LayeredSignals
 from network.ran.layers import Layer, slices_of
-from network.ran.measurement import Levels, RadioLinkMonitor
+from network.ran.measurement import (
+    Layer1Errors,
+    Levels,
+    RadioLinkMonitor,
+    layer_1_period_ms,
+)
 from network.ran.scheduler import Scheduler
+from network.ran.secondary import SecondaryCells
 from network.ran.signals import Signals
 from network.ran.triggers import HandoverTriggers
 
@@ -77,7 +84,7 @@ class Connections:
         up: Scheduler | LayeredScheduler,
         interrupt: Callable[[Ints], None],
     ) -> None:
-        ground, *above = layers
+        ground = layers[0]
         settings = self._settings = ground.settings
         self._layers = layers
         self._cells = slices_of(layers)
@@ -88,6 +95,7 @@ class Connections:
         cells = len(names)
         sizes = [len(layer.cell_names) for layer in layers]
         self._layer_of_cell = np.repeat(np.arange(len(layers)), sizes)
+        self._lte = np.repeat([layer.lte for layer in layers], sizes)
         sites = np.cumsum([0, *(layer.site_of_cell[-1] + 1 for layer in layers)])
         self._site_of_cell = np.concatenate(
             [layer.site_of_cell + first for layer, first in zip(layers, sites, strict=False)]
@@ -96,7 +104,8 @@ class Connections:
         self._period_ns = handover.measurement_period_ms * NS_PER_MS
         self._next_measurement_ns = self._period_ns
         self._commands: deque[_Command] = deque()
-        self._delays = HandoverDelays(handover, seed)
+        # By the layer that is gone to.
+        self._delays = [HandoverDelays(layer.settings.handover, seed) for layer in layers]
         self._air = (
             RadioImpairments(settings, names, cells_of(ground.sites), prbs=down.prbs)
             if RadioImpairments.wanted(settings)
@@ -106,19 +115,26 @@ class Connections:
         self._signals = self._signals_of(stations)
         self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in layers])
         """How long signals take through space to each cell's base station (cells,) [ns]."""
+        self.grant_ns = np.repeat([layer.grant_ns for layer in layers], sizes)
+        """How much longer a grant takes in each cell than the settings say (cells,) [ns]."""
         self._car_loss = CarLoss(
             settings.radio.in_car_share,
             metallised_windows=settings.radio.metallised_windows,
             seed=seed,
         )
+        keys = np.array([key_of(name) for name in names], dtype=np.uint64)
         self._fades = (
-            Fades(
+            Fades(stations, settings, keys, seed=seed) if settings.radio.fast_fading else None
+        )
+        self._errors = (
+            Layer1Errors(
                 stations,
-                settings,
-                np.array([key_of(name) for name in names], dtype=np.uint64),
+                keys,
+                sigma_db=handover.layer_1_error_db,
+                period_ms=layer_1_period_ms(handover.smtc_period_ms),
                 seed=seed,
             )
-            if settings.radio.fast_fading
+            if handover.layer_1_error_db
             else None
         )
         self._positions: Positions | None = None
@@ -130,29 +146,35 @@ class Connections:
         self._up_sinr_db = np.full(stations, np.nan)
         self._reported_down_db = np.full(stations, np.nan)
         self._reported_up_db = np.full(stations, np.nan)
-        self.serving: Ints = np.full(stations, NO_CELL)
-        """The cell of each station, `NO_CELL` if there is none."""
-        self.blocked_from_ns: Ints = np.zeros(stations, dtype=np.int64)
-        """A station isn't served from this instant [ns] ..."""
-        self.blocked_until_ns: Ints = np.zeros(stations, dtype=np.int64)
-        """... until this one."""
+        # The cell that a station is connected to; in EN-DC its master's, which data needn't take.
+        self._serving = np.full(stations, NO_CELL)
+        # It isn't served from `_blocked_from_ns` until `_blocked_until_ns`.
+        self._blocked_from_ns = np.zeros(stations, dtype=np.int64)
+        self._blocked_until_ns = np.zeros(stations, dtype=np.int64)
         self._commanded = np.zeros(stations, dtype=np.bool_)
         # On the way into a new cell, and served by the old one until then (DAPS).
         self._accessing = np.zeros(stations, dtype=np.bool_)
         self._switching = np.zeros(stations, dtype=np.bool_)
         self._triggers = HandoverTriggers(stations, cells, handover)
         self._failures = ConnectionFailures(stations, handover)
+        selectable = np.repeat([layer.selectable for layer in layers], sizes)
         self._fallback = (
             FallbackTriggers(
                 stations,
-                self._layer_of_cell,
-                np.repeat(
-                    [layer.min_rsrp_dbm for layer in layers], np.bincount(self._layer_of_cell)
-                ),
+                np.where(selectable, self._layer_of_cell, -1),
+                self._lte,
+                np.repeat([layer.min_rsrp_dbm for layer in layers], sizes),
                 settings,
             )
-            if above
+            if sum(layer.selectable for layer in layers) > 1
             else None
+        )
+        self._secondary = (
+            None
+            if ground.selectable
+            else SecondaryCells(
+                stations, self._cells[0], cells, settings, seed=seed, moved=self._move_data
+            )
         )
         # Why a station is on the way into a new cell.
         self._cause = np.zeros(stations, dtype=np.int64)
@@ -177,7 +199,26 @@ class Connections:
             instants.append(self._commands[0].instant_ns)
         if self._air is not None:
             instants.append(self._air.next_change_ns)
+        if self._secondary is not None:
+            instants.append(self._secondary.next_ns)
         return min(instants)
+
+    @property
+    def data_cell(self) -> Ints:
+        """The cell that each station's data takes, `NO_CELL` if there is none."""
+        if self._secondary is None:
+            return self._serving
+        return np.where(self._secondary.cell != NO_CELL, self._secondary.cell, self._serving)
+
+    def blocked_ns(self, stations: Ints) -> tuple[Ints, Ints]:
+        """Return from when until when data of stations (n,) waits, or did the last time [ns]."""
+        begin, end = self._blocked_from_ns[stations], self._blocked_until_ns[stations]
+        if self._secondary is None:
+            return begin, end
+        also = self._secondary.blocked_from_ns[stations], self._secondary.blocked_until_ns[stations]
+        both = (end > self._now_ns) & (also[1] > self._now_ns)
+        later = np.where(also[1] > end, also[0], begin)
+        return np.where(both, np.minimum(begin, also[0]), later), np.maximum(end, also[1])
 
     def attach(self, station: int, key: int, antenna_height_m: float) -> None:
         """Let a station select a cell from now on, to be connected to it at once.
@@ -192,12 +233,16 @@ class Connections:
         self._key[station] = key
         self._height_m[station] = antenna_height_m
         self._measured[station] = False
-        self.serving[station] = NO_CELL
-        self.blocked_from_ns[station] = self._now_ns
-        self.blocked_until_ns[station] = NEVER
+        self._serving[station] = NO_CELL
+        self._blocked_from_ns[station] = self._now_ns
+        self._blocked_until_ns[station] = NEVER
         self._commanded[station] = False
         self._accessing[station] = False
         self._failures.forget(station)
+        if self._secondary is not None:
+            self._secondary.leave(np.array([station]))
+        if self._errors is not None:
+            self._errors.reset(station)
         if self._settings.radio.in_car_share:
             loss_db = self._car_loss.loss_db(self._key[station : station + 1])
             self._signals.lose(station, float(loss_db[0]))
@@ -208,9 +253,11 @@ class Connections:
         """Take a station out."""
         self._state = None
         self._attached[station] = False
-        self.serving[station] = NO_CELL
+        self._serving[station] = NO_CELL
         self._changes.forget(station, self._now_ns)
         self._withdraw_commands(np.array([station]))
+        if self._secondary is not None:
+            self._secondary.forget(station, self._now_ns)
 
     def begin(self, positions: Positions) -> None:
         """Go on from where the stations are now; new ones select their first cell."""
@@ -233,7 +280,10 @@ class Connections:
 
     def handovers(self) -> Handovers:
         """Return the changes of cell that ended since the last call."""
-        return self._changes.ended(self._now_ns)
+        changes = self._changes.ended(self._now_ns)
+        if self._secondary is None:
+            return changes
+        return in_order_of_end([changes, self._secondary.ended(self._now_ns)])
 
     def state(self) -> StationState:
         """Return the radio state of all stations."""
@@ -285,13 +335,13 @@ class Connections:
             "_key",
             "_height_m",
             "_measured",
-            "serving",
+            "_serving",
             "_down_sinr_db",
             "_up_sinr_db",
             "_reported_down_db",
             "_reported_up_db",
-            "blocked_from_ns",
-            "blocked_until_ns",
+            "_blocked_from_ns",
+            "_blocked_until_ns",
             "_commanded",
             "_accessing",
             "_switching",
@@ -299,9 +349,13 @@ class Connections:
         ):
             setattr(self, name, np.pad(getattr(self, name), more))
         self._signals.grow(stations)
+        if self._errors is not None:
+            self._errors.grow(stations)
         self._triggers.grow(stations)
         if self._fallback is not None:
             self._fallback.grow(stations)
+        if self._secondary is not None:
+            self._secondary.grow(stations)
         self._failures.grow(stations)
         if self._fades is not None:
             self._fades.grow(stations)
@@ -319,12 +373,17 @@ class Connections:
         new = np.flatnonzero(self._attached & ~self._measured)
         if not new.size:
             return
-        self._signals.begin(new, *self._places(new))
+        self._signals.begin(new, *self._places(new), self._error_db(new))
         self._hear_jammers(new)
         self._measured[new] = True
         found, cell = self._strongest(new)
         self._enter_cell(found, cell)
-        self.blocked_until_ns[found] = 0
+        self._blocked_until_ns[found] = 0
+
+    def _error_db(self, stations: Ints) -> NDArray[np.float32] | None:
+        if self._errors is None:
+            return None
+        return self._errors.at(self._now_ns, stations, self._key[stations])
 
     def _measure(self) -> None:
         """Take the measurements of this instant and act on them."""
@@ -336,11 +395,11 @@ class Connections:
         rows = np.flatnonzero(self._attached)
         if not rows.size:
             return
-        self._signals.measure(rows, *self._places(rows))
+        self._signals.measure(rows, *self._places(rows), self._error_db(rows))
         if len(self._layers) > 1:
             self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in self._layers])
         self._hear_jammers(rows)
-        serving = self.serving[rows]
+        serving = self._serving[rows]
         served = serving != NO_CELL
         here = rows[served]
         self._reported_down_db[here] = self._down_sinr_db[here]
@@ -349,26 +408,37 @@ class Connections:
         self._try_access(np.flatnonzero(self._accessing))
 
         # Who isn't served because the cell is off the air has yet to find out.
-        watching = (self.blocked_until_ns[here] < now) | self._off_air[self.serving[here]]
+        watching = (self._blocked_until_ns[here] < now) | self._off_air[self._serving[here]]
         free = here[watching & ~self._accessing[here]]
-        failed = self._monitor.update(now, free, self._down_sinr_db[free])
+        failed = self._monitor.update(now, free, self._master_sinr_db(free))
         failed &= ~self._switching[free]
         self._search(rows[~served])
         if failed.any():
             self._fail(free[failed])
         ready = free[~failed & ~self._commanded[free]]
         self._trigger(ready)
+        if self._secondary is not None:
+            rows = np.flatnonzero(self._steady())
+            self._secondary.measure(
+                now,
+                rows,
+                self._signals.rsrp_dbm[rows],
+                self._serving[rows],
+                self._down_sinr_db[rows],
+                self._hears,
+            )
 
     def _trigger(self, stations: Ints) -> None:
         """Decide handovers by the events of stations that aren't amid one."""
-        rsrp_dbm, serving = self._signals.rsrp_dbm[stations], self.serving[stations]
+        rsrp_dbm, serving = self._signals.rsrp_dbm[stations], self._serving[stations]
         if self._fallback is not None:
             moves = self._fallback.update(self._now_ns, stations, rsrp_dbm, serving, self._hears)
             self._prepare(*moves)
-            here = self._layer_of_cell == self._layer_of_cell[serving][:, None]
             stay = ~np.isin(stations, moves.station)
-            stations, serving = stations[stay], serving[stay]
-            rsrp_dbm = np.where(here, rsrp_dbm, -np.inf)[stay]
+            stations, serving, rsrp_dbm = stations[stay], serving[stay], rsrp_dbm[stay]
+        if len(self._layers) > 1:
+            here = self._layer_of_cell == self._layer_of_cell[serving][:, None]
+            rsrp_dbm = np.where(here, rsrp_dbm, -np.inf)
         moving, target = self._triggers.update(
             self._now_ns, stations, rsrp_dbm, serving, self._hears
         )
@@ -384,7 +454,7 @@ class Connections:
         """Have handovers prepared; their commands come later, by a satellite after a round trip."""
         self._commanded[stations] = True
         prepared_ns = self._now_ns + round(self._settings.handover.preparation_ms * NS_PER_MS)
-        instants = prepared_ns + 2 * self.one_way_ns[self.serving[stations]]
+        instants = prepared_ns + 2 * self.one_way_ns[self._serving[stations]]
         for instant in np.unique(instants).tolist():
             at = instants == instant
             command = _Command(instant, stations[at], target[at], cause[at])
@@ -400,13 +470,32 @@ class Connections:
         busy_throughout = self._down.utilisation**self._settings.scheduling.harq_max_transmissions
         sinr_db, _ = self._signals.sinr_db(
             stations,
-            self.serving[stations] if cells is None else cells,
+            self._serving[stations] if cells is None else cells,
             busy_throughout,
             self._up.utilisation,
         )
         return np.asarray(sinr_db >= self._settings.handover.qout_db)
 
+    def _steady(self) -> Bools:
+        """Return whose LTE master is there and not being changed (EN-DC), of all stations."""
+        lte = (self._serving != NO_CELL) & self._lte[self._serving]
+        lte &= ~self._accessing & ~self._switching
+        return np.asarray(lte & (self._blocked_until_ns <= self._now_ns))
+
+    def _master_sinr_db(self, stations: Ints) -> Floats:
+        """Return the SINR of stations in the cells they are connected to [dB]."""
+        if self._secondary is None:
+            return self._down_sinr_db[stations]
+        down_db, _ = self._signals.sinr_db(
+            stations, self._serving[stations], self._down.utilisation, self._up.utilisation
+        )
+        return down_db
+
     def _execute_commands(self) -> None:
+        if self._secondary is not None:
+            self._secondary.execute(
+                self._now_ns, self._key, self._serving, self._steady(), self._hears
+            )
         while self._commands and self._commands[0].instant_ns == self._now_ns:
             command = self._commands.popleft()
             if not command.station.size:
@@ -429,7 +518,7 @@ class Connections:
         """Take stations out of their cells; they begin random access in the target ones."""
         if not stations.size:
             return
-        source = self.serving[stations]
+        source = self._serving[stations]
         self._cause[stations] = cause
         span = self._access_ns(stations, target)
         self._block(stations, self._now_ns + span)
@@ -440,7 +529,12 @@ class Connections:
 
     def _access_ns(self, stations: Ints, target: Ints) -> Ints:
         """Return how long it takes from a command to data in the target [ns]."""
-        span = self._delays.interruption_ns(self._key[stations], self._now_ns)
+        layer = self._layer_of_cell[target]
+        span = np.zeros(len(stations), dtype=np.int64)
+        for number in np.unique(layer).tolist():
+            mine = layer == number
+            keys = self._key[stations[mine]]
+            span[mine] = self._delays[number].interruption_ns(keys, self._now_ns)
         return np.asarray(span + _ROUND_TRIPS_TO_ACCESS * 2 * self.one_way_ns[target])
 
     def _try_access(self, stations: Ints) -> None:
@@ -451,10 +545,10 @@ class Connections:
         if not stations.size:
             return
         next_ns = (self._now_ns // self._period_ns + 1) * self._period_ns
-        stations = stations[self.blocked_until_ns[stations] <= next_ns]
+        stations = stations[self._blocked_until_ns[stations] <= next_ns]
         if not stations.size:
             return
-        begun, ready = self.blocked_from_ns[stations], self.blocked_until_ns[stations]
+        begun, ready = self._blocked_from_ns[stations], self._blocked_until_ns[stations]
         inside = self._hears(stations) & (ready - begun <= self._t304_ns)
         arrived = stations[inside]
         self._accessing[arrived] = False
@@ -462,18 +556,19 @@ class Connections:
             begun[inside],
             arrived,
             self._failures.source(arrived),
-            self.serving[arrived],
+            self._serving[arrived],
             self._cause[arrived],
             (ready - begun)[inside],
         )
         expired = ~inside & (self._now_ns - begun >= self._t304_ns)
-        self.blocked_until_ns[stations[~inside & ~expired]] += self._period_ns
+        self._blocked_until_ns[stations[~inside & ~expired]] += self._period_ns
         failed = stations[expired]
         if failed.size:
             self._accessing[failed] = False
             self._failures.access_failed(failed, self._now_ns)
-            self.blocked_until_ns[failed] = NEVER
-            self.serving[failed] = NO_CELL
+            self._blocked_until_ns[failed] = NEVER
+            self._serving[failed] = NO_CELL
+            self._drop_secondary(failed)
             self._search(failed)
 
     def _begin_switch(self, stations: Ints, target: Ints) -> None:
@@ -495,7 +590,7 @@ class Connections:
         Otherwise it tries again, until T304 expires and it stays in the source.
         """
         now, stations, target = self._now_ns, command.station, command.target
-        source = self.serving[stations]
+        source = self._serving[stations]
         inside = bool(self._hears(stations, target)[0])
         if not inside and now + self._period_ns - command.begun_ns <= self._t304_ns:
             later = command._replace(instant_ns=now + self._period_ns)
@@ -529,9 +624,10 @@ class Connections:
     def _fail(self, stations: Ints) -> None:
         """Declare radio link failure: look for a cell, and be out of service until then."""
         self._withdraw_commands(stations)
-        self._failures.radio_link_failed(stations, self.serving[stations], self._now_ns)
+        self._failures.radio_link_failed(stations, self._serving[stations], self._now_ns)
         self._block(stations, NEVER)
-        self.serving[stations] = NO_CELL
+        self._serving[stations] = NO_CELL
+        self._drop_secondary(stations)
         self._search(stations)
 
     def _search(self, stations: Ints) -> None:
@@ -545,7 +641,8 @@ class Connections:
             return
         now = self._now_ns
         known = self._failures.knows(found, cell, self._site_of_cell)
-        delay = np.where(known, 0, self._delays.context_fetch_ns) + self._delays.reestablishment_ns
+        delay = np.where(known, 0, self._delays[0].context_fetch_ns)
+        delay += self._delays[0].reestablishment_ns
         delay += _ROUND_TRIPS_TO_REESTABLISH * 2 * self.one_way_ns[cell]
         prepared = self._triggers.prepared(found, cell, now)
         if prepared.any():
@@ -558,8 +655,8 @@ class Connections:
         cause[fell & np.isin(cause, _AFTER_RADIO_LINK_FAILURE)] = Cause.FALLBACK
         self._enter_cell(found, cell)
         ready = now + delay
-        self.blocked_until_ns[found] = ready
-        begun = self.blocked_from_ns[found]
+        self._blocked_until_ns[found] = ready
+        begun = self._blocked_from_ns[found]
         self._changes.add(begun, found, lost, cell, cause, ready - begun)
 
     def _strongest(self, stations: Ints) -> tuple[Ints, Ints]:
@@ -576,6 +673,8 @@ class Connections:
         """
         selected = np.full(len(rsrp_dbm), NO_CELL)
         for layer, cells in zip(self._layers, self._cells, strict=True):
+            if not layer.selectable:
+                continue
             rows = np.flatnonzero(selected == NO_CELL)
             strongest = np.argmax(rsrp_dbm[rows, cells], axis=1)
             reached = rsrp_dbm[rows, cells.start + strongest] >= layer.min_rsrp_dbm
@@ -588,23 +687,38 @@ class Connections:
         return received[0] if len(received) == 1 else LayeredSignals(received, self._cells)
 
     def _enter_cell(self, stations: Ints, cells: Ints) -> None:
-        self.serving[stations] = cells
+        self._serving[stations] = cells
         self._triggers.reset(stations)
         if self._fallback is not None:
             self._fallback.reset(stations)
         self._monitor.reset(stations)
+        self._drop_secondary(stations[~self._lte[cells]])
+        self._use_cell(stations)
+
+    def _use_cell(self, stations: Ints) -> None:
+        """Let data of stations take the cells that it takes from now on."""
         if self._fades is not None:
-            self._fades.enter(stations, self._key[stations], self.serving[stations])
+            self._fades.enter(stations, self._key[stations], self.data_cell[stations])
         self._update_sinr(stations)
         self._reported_down_db[stations] = self._down_sinr_db[stations]
         self._reported_up_db[stations] = self._up_sinr_db[stations]
 
+    def _move_data(self, stations: Ints) -> None:
+        """Take the data of stations out of its cells and into others (EN-DC)."""
+        self._interrupt(stations)
+        self._use_cell(stations)
+
+    def _drop_secondary(self, stations: Ints) -> None:
+        """Let go of the NR cells of stations without an LTE master (EN-DC)."""
+        if self._secondary is not None:
+            self._secondary.leave(stations)
+
     def _block(self, stations: Ints, until_ns: int | Ints) -> None:
         self._interrupt(stations)
-        going_on = self.blocked_until_ns[stations] > self._now_ns
-        begin = np.where(going_on, self.blocked_from_ns[stations], self._now_ns)
-        self.blocked_from_ns[stations] = begin
-        self.blocked_until_ns[stations] = until_ns
+        going_on = self._blocked_until_ns[stations] > self._now_ns
+        begin = np.where(going_on, self._blocked_from_ns[stations], self._now_ns)
+        self._blocked_from_ns[stations] = begin
+        self._blocked_until_ns[stations] = until_ns
 
     # Impairments on the air
 
@@ -619,17 +733,17 @@ class Connections:
             self._signals.switch(self._off_air, rows, *self._places(rows))
             self._lose_cells(np.flatnonzero(self._off_air & ~before))
             # Stations that the outage was too short for to notice are served again.
-            back = np.isin(self.serving, np.flatnonzero(before & ~self._off_air))
-            self.blocked_until_ns[back & (self.blocked_until_ns == NEVER)] = self._now_ns
+            back = np.isin(self._serving, np.flatnonzero(before & ~self._off_air))
+            self._blocked_until_ns[back & (self._blocked_until_ns == NEVER)] = self._now_ns
         self._hear_jammers(rows)
-        self._update_sinr(rows[self.serving[rows] != NO_CELL])
+        self._update_sinr(rows[self._serving[rows] != NO_CELL])
 
     def _lose_cells(self, cells: Ints) -> None:
         """Stop serving in cells: their stations notice by radio link failure.
 
         Who is on the way into one doesn't get in.
         """
-        served = self._attached & ~self._accessing & np.isin(self.serving, cells)
+        served = self._attached & ~self._accessing & np.isin(self._serving, cells)
         self._block(np.flatnonzero(served), NEVER)
 
     def _hear_jammers(self, stations: Ints) -> None:
@@ -657,17 +771,17 @@ class Connections:
     def _update_sinr(self, stations: Ints) -> None:
         """Work out the SINR of stations in their cells, with every cell's present load."""
         self._down_sinr_db[stations], self._up_sinr_db[stations] = self._signals.sinr_db(
-            stations, self.serving[stations], self._down.utilisation, self._up.utilisation
+            stations, self.data_cell[stations], self._down.utilisation, self._up.utilisation
         )
         if self._fades is not None:
-            self._fades.see(stations, self._signals.los(stations, self.serving[stations]))
+            self._fades.see(stations, self._signals.los(stations, self.data_cell[stations]))
 
     def _present_state(self) -> StationState:
         n = len(self._attached)
         rows = np.flatnonzero(self._attached & self._measured)
-        served = rows[self.serving[rows] != NO_CELL]
-        served = served[~self._off_air[self.serving[served]]]
-        serving = np.where(self._attached, self.serving, NO_CELL)
+        serving = np.where(self._attached, self.data_cell, NO_CELL)
+        served = rows[serving[rows] != NO_CELL]
+        served = served[~self._off_air[serving[served]]]
         rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
         sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)
         neighbour = np.full(n, NO_CELL)
@@ -680,7 +794,7 @@ class Connections:
             others[own, serving[rows[own]]] = -np.inf
             neighbour[rows] = np.argmax(others, axis=1)
             neighbour_rsrp[rows] = others[np.arange(len(rows)), neighbour[rows]]
-        until = np.where(self._attached, self.blocked_until_ns, 0)
+        until = np.where(self._attached, self.blocked_ns(np.arange(n))[1], 0)
         return StationState(serving, rsrp, sinr, up_sinr, neighbour, neighbour_rsrp, until)
 
 

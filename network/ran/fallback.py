@@ -28,12 +28,14 @@ class FallbackTriggers:
     """Decides from measurements who goes to another layer (TS 38.331 clauses 5.5.4.5 and 5.5.4.6).
 
     Down by event A5: the serving cell is below a5-Threshold1, and a layer below has a cell that may
-    be selected. Up by event A4: a cell of a layer above is better than a4-Threshold. Among several
-    layers the first counts, in a layer the strongest cell.
+    be selected. Up by event A4: a cell of a layer above is better than a4-Threshold. Between NR and
+    LTE they are called B2 and B1. Among several layers the first counts, in a layer the strongest
+    cell.
 
     Args:
         stations: Rows to keep track of.
-        layer_of_cell: Layer of each cell, 0 before 1 (cells,).
+        layer_of_cell: Layer of each cell, 0 before 1 (cells,); -1 for one not to be selected.
+        lte: Which cells are LTE's (cells,).
         min_rsrp_dbm: Weakest level of each cell to be selected (cells,) [dBm].
         settings: The network's.
     """
@@ -42,10 +44,12 @@ class FallbackTriggers:
         self,
         stations: int,
         layer_of_cell: Ints,
+        lte: Bools,
         min_rsrp_dbm: Floats,
         settings: NetworkSettings,
     ) -> None:
         self._layer_of_cell = layer_of_cell
+        self._lte = lte
         self._min_rsrp_dbm = min_rsrp_dbm
         rules, cells = settings.handover, len(layer_of_cell)
         time_to_trigger_ns = rules.time_to_trigger_ms * NS_PER_MS
@@ -87,17 +91,22 @@ class FallbackTriggers:
         """Take in one measurement of some rows, each once; arguments as for `HandoverTriggers`."""
         layer, own = self._layer_of_cell, np.arange(len(stations))
         here = layer[serving][:, None]
-        above = np.where(layer < here, rsrp_dbm, -_FAR_BELOW_DB)
+        above = np.where((layer >= 0) & (layer < here), rsrp_dbm, -_FAR_BELOW_DB)
         below = np.where(layer > here, rsrp_dbm - self._min_rsrp_dbm, -_FAR_BELOW_DB)
         target = np.full(len(stations), -1)
         cause = np.zeros(len(stations), dtype=np.int64)
-        for event, levels, why in ((self._down, below, Cause.A5), (self._up, above, Cause.A4)):
+        for event, levels, inside, between in (
+            (self._down, below, Cause.A5, Cause.B2),
+            (self._up, above, Cause.A4, Cause.B1),
+        ):
             levels[own, serving] = rsrp_dbm[own, serving]
             event.update(instant_ns, stations, levels, serving)
             triggered = event.triggered(stations)
             best = np.argmax(np.where(triggered, rsrp_dbm - _FAR_BELOW_DB * layer, -np.inf), axis=1)
             going = triggered.any(axis=1)
-            target[going], cause[going] = best[going], why
+            target[going] = best[going]
+            same = self._lte[serving[going]] == self._lte[best[going]]
+            cause[going] = np.where(same, inside, between)
         rows = np.flatnonzero(target >= 0)
         if rows.size:
             rows = rows[hears(stations[rows])]

@@ -109,11 +109,21 @@ class History:
         end = changes.instant_ns + changes.interruption_ns
         over = end <= now_ns
         self._changes = [_rows(changes, ~over)]
-        done = np.flatnonzero(over)
-        return _rows(changes, done[np.lexsort((changes.station[done], end[done]))])
+        return in_order_of_end([_rows(changes, over)])
 
     def _all(self) -> Handovers:
-        return Handovers._make(map(np.concatenate, zip(*self._changes, strict=True)))
+        return _joined(self._changes)
+
+
+def in_order_of_end(parts: list[Handovers]) -> Handovers:
+    """Return changes in order of their end, then by station."""
+    changes = _joined(parts)
+    end = changes.instant_ns + changes.interruption_ns
+    return _rows(changes, np.lexsort((changes.station, end)))
+
+
+def _joined(parts: list[Handovers]) -> Handovers:
+    return Handovers._make(map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _none() -> Handovers:

@@ -109,13 +109,29 @@ class LayeredSignals:
         """Take what a station's antenna loses by where it is mounted [dB]."""
         self._each(lambda one, _: one.lose(station, loss_db))
 
-    def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+    def begin(
+        self,
+        stations: Ints,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        error_db: NDArray[np.float32] | None = None,
+    ) -> None:
         """Take the first measurement of stations."""
-        self._each(lambda one, _: one.begin(stations, x_m, y_m, height_m))
+        places = (stations, x_m, y_m, height_m)
+        self._each(lambda one, cells: one.begin(*places, _of_cells(error_db, cells)))
 
-    def measure(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+    def measure(
+        self,
+        stations: Ints,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        error_db: NDArray[np.float32] | None = None,
+    ) -> None:
         """Take a measurement of stations and filter it."""
-        self._each(lambda one, _: one.measure(stations, x_m, y_m, height_m))
+        places = (stations, x_m, y_m, height_m)
+        self._each(lambda one, cells: one.measure(*places, _of_cells(error_db, cells)))
 
     def switch(
         self, off_air: Bools, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats
@@ -164,3 +180,7 @@ def _rows(packets: Arrivals, rows: Ints, *, fade: bool) -> Arrivals:
         None if column is None or isinstance(column, FadedPackets) else column[rows]
         for column in packets
     )._replace(faded=faded)
+
+
+def _of_cells(error_db: NDArray[np.float32] | None, cells: slice) -> NDArray[np.float32] | None:
+    return None if error_db is None else error_db[:, cells]

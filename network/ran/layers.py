@@ -1,25 +1,33 @@
-"""The layers of a network: cells on one carrier each, the ones on the ground and satellites' beams.
+"""The layers of a network, cells on one carrier each: NR on the ground, LTE, satellites' beams.
 
 Stations prefer the first layer that has a cell for them (absolute priorities as of TS 38.304 clause
-5.2.4.5). A network without satellites has one layer, and nothing here costs it anything.
+5.2.4.5). In EN-DC nobody selects NR cells on the ground: they are added to an LTE cell. A network
+of NR alone has one layer, and nothing here costs it anything.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
 from network.arrays import Floats, Ints
+from network.packet import NS_PER_MS
 from network.plugins import Propagation, propagation
 from network.radio.channel import Sight
 from network.radio.orbits import SPEED_OF_LIGHT_MPS, Orbit, slant_range_m
 from network.radio.satellites import ENVIRONMENTS, SatelliteChannel
 from network.ran.cells import Bounds, cell_names, powers_dbm, sites_of
 from network.ran.uplink import interference_mw
-from network.settings import NetworkSettings, SatelliteSettings, SiteSettings
+from network.settings import (
+    LteSettings,
+    NetworkSettings,
+    SatelliteSettings,
+    SiteSettings,
+    lte_site,
+)
 
 
 class Payload(NamedTuple):
@@ -44,6 +52,10 @@ PAYLOADS = {
     "GEO": Payload(35_786e3, 59.0, 51.0, 22.0, 19.0, 250e3),
 }
 
+# By TR 36.912 Annex B.2 (from memory): 1.5 ms to decode; request, base station, grant and station
+# take 1, 3, 1 and 3 ms until a packet may be sent.
+_LTE_DECODING_SYMBOLS = 21
+_LTE_GRANT_MS = 8.0
 # A station's power on so few blocks is what closes the uplink: 360 kHz in TR 38.821's link budgets.
 _UPLINK_PRBS = 2
 _SUBCARRIER_SPACING_KHZ = 15
@@ -62,6 +74,9 @@ class Layer:
         channel: The gains.
         uplink_interference_mw: From `uplink.interference_mw` (cells, cells).
         min_rsrp_dbm: Weakest cell that a station may select [dBm].
+        selectable: Whether stations select these cells; else they are added to others (EN-DC).
+        lte: Whether it is LTE.
+        grant_ns: How much longer a grant takes than the settings say [ns].
         orbit: Where the cells are, if they aren't on the ground.
         gateway_elevation_rad: Elevation of a satellite over its gateway [rad].
     """
@@ -74,6 +89,9 @@ class Layer:
     channel: Propagation
     uplink_interference_mw: Floats
     min_rsrp_dbm: float
+    selectable: bool = True
+    lte: bool = False
+    grant_ns: int = 0
     orbit: Orbit | None = None
     gateway_elevation_rad: float = 0.0
 
@@ -98,8 +116,30 @@ def layers_of(
     Raises:
         ValueError: As for `Link`.
     """
-    ground = _on_the_ground(settings, sites_of(settings, bounds_m), bounds_m, seed, sight)
-    return (ground, *(_in_space(settings, one, bounds_m, seed) for one in settings.satellites))
+    sites = sites_of(settings, bounds_m)
+    nr = _on_the_ground(settings, sites, settings.handover.min_rsrp_dbm, bounds_m, seed, sight)
+    layers = [nr]
+    if settings.lte is not None:
+        power = {"power_dbm": settings.lte.power_dbm}
+        own = settings.lte.cells or tuple(site.model_copy(update=power) for site in sites)
+        lte = _on_the_ground(
+            _lte_carrier(settings, settings.lte),
+            own,
+            settings.lte.min_rsrp_dbm,
+            bounds_m,
+            seed,
+            sight,
+        )
+        if not settings.lte.cells:
+            # Named apart, but shadowed as their masts are.
+            named = tuple(lte_site(site, settings.lte) for site in sites)
+            lte = replace(lte, cell_names=cell_names(named))
+        later_ms = max(_LTE_GRANT_MS - settings.scheduling.grant_delay_ms, 0.0)
+        layers.append(replace(lte, lte=True, grant_ns=round(later_ms * NS_PER_MS)))
+        if settings.lte.architecture == "NSA":
+            layers[0] = replace(nr, selectable=False)
+    layers += [_in_space(settings, one, bounds_m, seed) for one in settings.satellites]
+    return tuple(layers)
 
 
 def slices_of(layers: tuple[Layer, ...]) -> list[slice]:
@@ -111,6 +151,7 @@ def slices_of(layers: tuple[Layer, ...]) -> list[slice]:
 def _on_the_ground(
     settings: NetworkSettings,
     sites: tuple[SiteSettings, ...],
+    min_rsrp_dbm: float,
     bounds_m: Bounds,
     seed: int,
     sight: Sight | None,
@@ -125,7 +166,39 @@ def _on_the_ground(
         power_dbm,
         channel,
         interference_mw(channel, power_dbm, settings, bounds_m),
-        settings.handover.min_rsrp_dbm,
+        min_rsrp_dbm,
+    )
+
+
+def _lte_carrier(settings: NetworkSettings, lte: LteSettings) -> NetworkSettings:
+    """Return the network's settings with LTE's carrier and times.
+
+    A handover to LTE takes T_IU + 20 ms to a known cell (TS 36.133 clause 5.1.2.1.2) after RRC
+    processing; its reference signals are always there to be found.
+    """
+    radio = settings.radio.model_copy(
+        update={
+            "map": None,
+            "fast_fading": False,
+            "carrier_ghz": lte.carrier_ghz,
+            "bandwidth_mhz": lte.bandwidth_mhz,
+            "subcarrier_spacing_khz": _SUBCARRIER_SPACING_KHZ,
+            "duplex": "FDD",
+        }
+    )
+    scheduling = settings.scheduling.model_copy(update={"decoding_symbols": _LTE_DECODING_SYMBOLS})
+    handover = settings.handover.model_copy(
+        update={
+            "rrc_processing_ms": lte.rrc_processing_ms,
+            "search_ms": 0.0,
+            "processing_ms": 20.0,
+            "smtc_period_ms": 0.0,
+            "prach_period_ms": 10.0,
+            "margin_ms": 0.0,
+        }
+    )
+    return settings.model_copy(
+        update={"radio": radio, "scheduling": scheduling, "handover": handover}
     )
 
 
@@ -168,8 +241,8 @@ def _in_space(
         channel,
         np.zeros((len(names), len(names))),
         train.min_rsrp_dbm,
-        orbit,
-        gateway_rad,
+        orbit=orbit,
+        gateway_elevation_rad=gateway_rad,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats, Ints
-from network.packet import NEVER
+from network.draws import Draws
+from network.packet import NEVER, NS_PER_MS
 
 Levels = Floats | NDArray[np.float32]
 
@@ -45,6 +47,73 @@ def filter_weight(coefficient: int, period_ms: float, smtc_period_ms: float = 20
     """
     weight = 2.0 ** (-coefficient / 4.0)
     return float(1.0 - (1.0 - weight) ** (period_ms / layer_1_period_ms(smtc_period_ms)))
+
+
+class Layer1Errors:
+    """What layer 1 measures beside the mark: normal, independent between cells and in time.
+
+    A measurement of layer 1 is an average over its period (`layer_1_period_ms`); the layer 3 filter
+    gets a new one when that has passed, and the same until then. Each station's periods begin at an
+    instant of its own.
+
+    Args:
+        stations: Rows to keep track of.
+        cell_keys: Key of each cell's draws (cells,).
+        sigma_db: Standard deviation [dB].
+        period_ms: Layer 1's period [ms].
+        seed: Seed of the run.
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        cell_keys: NDArray[np.uint64],
+        *,
+        sigma_db: float,
+        period_ms: float,
+        seed: int,
+    ) -> None:
+        self._period_ns = round(period_ms * NS_PER_MS)
+        self._draws = Draws(seed, "layer 1 error")
+        # Stations and cells draw a place each, and read what is at the sum of both: one draw for a
+        # station rather than one for every link.
+        self._place_of_cell = self._draws.uint64(cell_keys, -1)
+        self._values_db = (_normal_values() * sigma_db).astype(np.float32)
+        self._period = np.full(stations, -1)
+        self._error_db = np.zeros((stations, len(cell_keys)), dtype=np.float32)
+
+    def grow(self, stations: int) -> None:
+        """Make room for more rows."""
+        more = (0, stations - len(self._period))
+        self._period = np.pad(self._period, more, constant_values=-1)
+        self._error_db = np.pad(self._error_db, (more, (0, 0)))
+
+    def reset(self, station: int) -> None:
+        """Begin anew for a row: a new station."""
+        self._period[station] = -1
+
+    def at(self, instant_ns: int, stations: Ints, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the errors of rows (n, cells) [dB].
+
+        Args:
+            instant_ns: The instant [ns]; later than any before.
+            stations: The rows (n,).
+            keys: Keys of their draws (n,).
+        """
+        phase_ns = (keys % np.uint64(self._period_ns)).astype(np.int64)
+        period = (instant_ns + phase_ns) // self._period_ns
+        new = period != self._period[stations]
+        if new.any():
+            place = self._draws.uint64(keys[new], period[new])[:, None] + self._place_of_cell
+            rows = stations[new]
+            self._error_db[rows] = self._values_db[place % np.uint64(len(self._values_db))]
+            self._period[rows] = period[new]
+        return self._error_db[stations]
+
+
+@cache
+def _normal_values() -> Floats:
+    return Draws(0, "normal values").normal(0, np.arange(1 << 16))
 
 
 class NeighbourEvent(ABC):

@@ -19,7 +19,7 @@ from network.ran.qos import Admission, Job, QosQueues
 from network.ran.queue import Queues
 from network.settings import NetworkSettings
 
-_HEADER_BYTES = 40
+HEADER_BYTES = 40
 """IPv4 and UDP 28, SDAP 1, PDCP 3, RLC 2, MAC 3, the transport block's CRC 3."""
 
 _DATA_SYMBOLS = 12
@@ -113,6 +113,9 @@ class Scheduler:
         # has done that.
         self._lead_ns = rules.downlink_preparation_slots * self.slot_ns if down else 0
         self._prbs_at_once = self.prbs if down else min(self.prbs, rules.uplink_allocation_prbs)
+        self._layers = radio.downlink_layers if down else radio.uplink_layers
+        # Layers share the power; what else they do to each other isn't modelled.
+        self._spread_db = 10.0 * np.log10(self._layers)
         symbols = rules.decoding_symbols
         if symbols is None:
             symbols = _DECODING_SYMBOLS[radio.subcarrier_spacing_khz]
@@ -180,9 +183,10 @@ class Scheduler:
             fate that this comes to, IN_FLIGHT for a packet that has got through. Where 5QIs count,
             all but the arrival is open as yet, NEVER.
         """
-        mcs = phy.mcs_for_sinr(packets.reported_sinr_db, target_bler=self._target_bler)
-        bits = 8 * (packets.size_bytes + _HEADER_BYTES)
-        work = phy.prbs_needed(bits, mcs)
+        reported_db = packets.reported_sinr_db - self._spread_db
+        mcs = phy.mcs_for_sinr(reported_db, target_bler=self._target_bler)
+        bits = 8 * (packets.size_bytes + HEADER_BYTES)
+        work = phy.prbs_needed(bits, mcs, layers=self._layers)
         slots = -(-work // self._prbs_at_once)
         per_slot = -(-work // slots)
         sent, through = self._attempts(packets, mcs, bits // slots, slots, per_slot)
@@ -296,6 +300,7 @@ class Scheduler:
                     received[open_[:, None], which] = 10.0 ** (sinr_db / 10.0)
                 gathered = np.add.accumulate(received[open_], axis=1)[:, attempt - 1]
                 combined = 10.0 * np.log10(gathered)
+            combined = combined - self._spread_db
             failed[open_] *= phy.bler(mcs[open_], combined, size_bits=block_bits[open_])
             through[open_] = u[open_] <= (1.0 - failed[open_]) ** blocks[open_]
             if through.all():

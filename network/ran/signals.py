@@ -97,12 +97,28 @@ class Signals:
         """Take what a station's antenna loses by where it is mounted [dB]."""
         self._loss_db[station] = loss_db
 
-    def begin(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+    def begin(
+        self,
+        stations: Ints,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        error_db: NDArray[np.float32] | None = None,
+    ) -> None:
         """Take the first measurement of stations; arguments as for `measure`."""
         self._hear(stations, x_m, y_m, height_m)
         self.rsrp_dbm[stations] = self._now_dbm[stations]
+        if error_db is not None:
+            self.rsrp_dbm[stations] += error_db
 
-    def measure(self, stations: Ints, x_m: Floats, y_m: Floats, height_m: Floats) -> None:
+    def measure(
+        self,
+        stations: Ints,
+        x_m: Floats,
+        y_m: Floats,
+        height_m: Floats,
+        error_db: NDArray[np.float32] | None = None,
+    ) -> None:
         """Take a measurement of stations and filter it.
 
         Args:
@@ -110,6 +126,7 @@ class Signals:
             x_m: Positions (n,) [m].
             y_m: Positions (n,) [m].
             height_m: Heights of their antennas above ground (n,) [m].
+            error_db: What is measured beside the mark (n, cells) [dB]; without it nothing is.
         """
         way = np.hypot(x_m - self._x_m[stations], y_m - self._y_m[stations])
         moved = way >= self._anew_after_m
@@ -119,6 +136,8 @@ class Signals:
         dense = stations[-1] + 1 == len(stations)
         rows = slice(0, len(stations)) if dense else stations
         change = self._now_dbm[rows] - self.rsrp_dbm[rows]
+        if error_db is not None:
+            change += error_db
         change *= self._weight
         self.rsrp_dbm[rows] += change
 

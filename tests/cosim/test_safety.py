@@ -16,6 +16,7 @@ def decisions(**columns: list[float]) -> pd.DataFrame:
         "ttc_s": [np.inf] * count,
         "speed_mps": [20.0] * count,
         "acceleration_mps2": [0.0] * count,
+        "lane_offset_m": [0.0] * count,
         **columns,
     }
     return pd.DataFrame(given)[COLUMNS]

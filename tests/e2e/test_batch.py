@@ -1,5 +1,6 @@
 """Batches as a person runs them: any number of workers, deaths, interruptions, a cluster."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,12 @@ def test_two_workers_give_the_same_bytes_and_junit_has_it_all(
     assert properties["vehicles.driven.0.drives.0.acc.desired_speed_mps"] == "20"
     assert "v2x.latency_ms.p95" in properties
     assert Path(properties["folder"]).is_dir()
+
+    page = (out / "report.html").read_text()
+    assert "All 6 runs are as expected." in page
+    assert page.count("<svg") > 3
+    # Nothing is loaded from anywhere; what is left are names of SVG's own.
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
 
     shown = run_cosim("results", out, "--query", "seed == 2 and v2x.sent > 0", "--kpi", "v2x.sent")
     assert shown.stdout.count("highway_brake/") == 2

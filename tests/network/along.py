@@ -48,6 +48,7 @@ def drive_along(
     speed_mps: float = 20.0,
     packet_every_ms: int = 10,
     step_ms: int = 100,
+    lte_levels: Levels | None = None,
     **block: Any,
 ) -> Driven:
     """Drive a car from x = 0; its levels are those given, each cell is a site of its own.
@@ -59,6 +60,7 @@ def drive_along(
         speed_mps: How fast [m/s].
         packet_every_ms: How often it sends to the server [ms].
         step_ms: How often the link is called [ms].
+        lte_levels: The LTE cells' levels, at the same masts, if there are such.
         block: The rest of the network's settings.
     """
     sites = [
@@ -70,8 +72,10 @@ def drive_along(
     )
     link = Link(settings, seed=1, bounds_m=(-500.0, -500.0, 2000.0, 500.0))
     signals = link._connections._signals
-    ground = signals._signals[0] if isinstance(signals, LayeredSignals) else signals
+    ground, *others = signals._signals if isinstance(signals, LayeredSignals) else [signals]
     ground._channel = levels  # type: ignore[assignment]
+    if lte_levels is not None:
+        others[0]._channel = lte_levels  # type: ignore[assignment]
     link.attach(0, "car", 1.5, subscribed=False)
     sent = np.arange(0, round(seconds * SECOND) - SECOND // 2, packet_every_ms * MS)
     link.send(0, 300, sent)

@@ -123,7 +123,8 @@ class ClientThread:
         """What the job returns.
 
         Raises:
-            ServerDied: the server is gone, perhaps while the job waited for it.
+            ServerDied: the server is gone, perhaps while the job waited for it, or didn't answer
+                within the client's time-out.
             Exception: whatever the job raises.
         """
         self._number += 1
@@ -153,8 +154,16 @@ class ClientThread:
             number, call = job
             try:
                 self._done.put((number, call(), None))
+            except RuntimeError as error:
+                told = ServerDied(str(error)) if is_time_out(error) else error
+                self._done.put((number, None, told))
             except BaseException as error:
                 self._done.put((number, None, error))
+
+
+def is_time_out(error: RuntimeError) -> bool:
+    """Whether an error of the client's says that the server didn't answer in time."""
+    return str(error).startswith("time-out of")
 
 
 def _words(error: OSError) -> str:

@@ -24,6 +24,8 @@ import sumo
 _HEADER = re.compile(r"<header\b([^>]*?)(?:/>|>.*?</header>)", re.DOTALL)
 _LOCATION = re.compile(r"<location\b([^>]*)>")
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
+# Rises when the same net or map is to give something else than what caches have of it.
+_FORMAT = 1
 _NO_NORMALIZATION = "--offset.disable-normalization"
 
 
@@ -69,15 +71,15 @@ def _to_net(opendrive: str, draft: Path) -> None:
 
 
 def _geo_reference(net: str) -> str:
-    """Where on the earth the net's (0, 0) is, as CARLA reads it; nothing if the net doesn't say."""
+    """Where on the earth the net's (0, 0) is, as CARLA reads it; (0, 0) if the net doesn't say."""
     match = _LOCATION.search(net)
     location = dict(_ATTRIBUTE.findall(match.group(1))) if match else {}
     projection = location.get("projParameter", "!").strip()
-    if projection in {"", "!", "-"}:
-        return ""
-    offset_x, offset_y = map(float, location["netOffset"].split(","))
-    to_earth = pyproj.Transformer.from_crs(projection, "EPSG:4326", always_xy=True)
-    longitude, latitude = to_earth.transform(-offset_x, -offset_y)
+    latitude = longitude = 0.0
+    if projection not in {"", "!", "-"}:
+        offset_x, offset_y = map(float, location["netOffset"].split(","))
+        to_earth = pyproj.Transformer.from_crs(projection, "EPSG:4326", always_xy=True)
+        longitude, latitude = to_earth.transform(-offset_x, -offset_y)
     return (
         f"<geoReference>+proj=tmerc +lat_0={latitude:.9f} +lon_0={longitude:.9f} +k=1 +x_0=0 "
         "+y_0=0 +ellps=WGS84 +units=m +no_defs</geoReference>"
@@ -86,7 +88,8 @@ def _geo_reference(net: str) -> str:
 
 def _cached(source: str, suffix: str, make: Callable[[Path], None]) -> Path:
     """The file made from a source, made now if the cache hasn't got it."""
-    key = hashlib.sha256(f"{version('eclipse-sumo')}\0{suffix}\0{source}".encode()).hexdigest()
+    made_by = f"{_FORMAT} {version('eclipse-sumo')} {suffix}"
+    key = hashlib.sha256(f"{made_by}\0{source}".encode()).hexdigest()
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosim" / "roads"
     kept = folder / f"{key[:20]}{suffix}"
     if not kept.is_file():

@@ -9,15 +9,18 @@ them. What wins is recorded together with what it was based on.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from network.arrays import Floats, Ints
 from vehicles.driving.path import Path
-from vehicles.messages.brake_warning import BrakeWarning
+from vehicles.messages.codec import ItsMessage
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Generated, Received
+from vehicles.messages.remote_command import RemoteCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +105,8 @@ class Seen:
     bodies: Bodies
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message that has reached the vehicle, and when."""
-
-    packet_id: int
-    message: BrakeWarning
-    sent_ns: int
-    received_ns: int
+Message: TypeAlias = ItsMessage | RemoteCommand
+MessageT = TypeVar("MessageT", bound=Generated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +136,25 @@ class Coverage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a driving function may know at one instant."""
+    """Everything a driving function may know at one instant.
+
+    `received` are the messages that have come since the last decision, `ldm` those that still hold.
+    """
 
     instant_ns: int
     ego: EgoState
     road: RoadAhead
     seen: Seen
-    received: Sequence[Received]
+    received: Sequence[Received[Message]]
     link: LinkView
+    ldm: LocalDynamicMap = field(default_factory=LocalDynamicMap)
     coverage: Coverage | None = None
+
+    def heard(self, kind: type[MessageT]) -> Iterator[Received[MessageT]]:
+        """What has been received of one class of message."""
+        for received in self.received:
+            if isinstance(received.message, kind):
+                yield cast("Received[MessageT]", received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +168,18 @@ class Proposal:
         messages: the messages that it is based on.
         takes_over: drive in place of the functions named before this one, rather than only hold
             back whoever drives.
+        steering_rad: for one that takes over, wanted angle of the front wheels, left positive; None
+            for the angle that keeps the car in its lane.
+        keeps_lane: the car is not to begin a change of lane.
     """
 
     acceleration_mps2: float
     reason: str
     sensed_slots: Sequence[int] = field(default=())
-    messages: Sequence[Received] = field(default=())
+    messages: Sequence[Received[Message]] = field(default=())
     takes_over: bool = False
+    steering_rad: float | None = None
+    keeps_lane: bool = False
 
 
 class DrivingFunction(Protocol):

@@ -14,12 +14,16 @@ from vehicles.driving.lane_change import LaneChange
 
 
 class Choice(NamedTuple):
-    """The proposal that won, whose it was, the road it is for and the line to steer along."""
+    """The proposal that won, whose it was, the road it is for and the line to steer along.
+
+    Who drives may steer by itself instead: by `steering_rad`.
+    """
 
     function: str
     proposal: Proposal
     road: RoadAhead
     line_xy_m: Floats
+    steering_rad: float | None = None
 
 
 class Driver:
@@ -39,9 +43,12 @@ class Driver:
         if not any(isinstance(function, Acc) for function in functions):
             self._functions.insert(0, Acc(AccSettings()))
         self._lane_change = LaneChange()
+        self._keeps_lane = False
 
     def decide(self, situation: Situation) -> Choice:
         """What the vehicle does now."""
+        if self._keeps_lane:
+            situation = replace(situation, road=replace(situation.road, change=None))
         road, line = self._lane_change.follow(situation)
         situation = replace(situation, road=road)
         proposals = [
@@ -52,4 +59,5 @@ class Driver:
         driving = [named for named in proposals if named[1].takes_over][-1]
         holding_back = [named for named in proposals if not named[1].takes_over]
         name, proposal = min([driving, *holding_back], key=lambda named: named[1].acceleration_mps2)
-        return Choice(name, proposal, road, line)
+        self._keeps_lane = any(one.keeps_lane for _, one in proposals)
+        return Choice(name, proposal, road, line, driving[1].steering_rad)

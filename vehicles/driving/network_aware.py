@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from network.arrays import Floats
 from network.settings import Settings
 from vehicles.criticality import find_leader
-from vehicles.driving.base import LinkView, Proposal, Received, RoadAhead, Situation
+from vehicles.driving.base import LinkView, Message, Proposal, RoadAhead, Situation
 from vehicles.driving.following import (
     LATERAL_MARGIN_M,
     STANDSTILL_GAP_M,
@@ -19,6 +19,7 @@ from vehicles.driving.following import (
     free_mps2,
     interaction_mps2,
 )
+from vehicles.messages.received import Received
 
 # It has time: neither opening a gap nor slowing down for the network is worth harder braking.
 _GENTLE_MPS2 = 1.0
@@ -159,7 +160,7 @@ class _Delays:
     """How late messages arrive, and for how long none have."""
 
     def __init__(self) -> None:
-        self._recent: deque[Received] = deque()
+        self._recent: deque[Received[Message]] = deque()
         self._newest_ns: int | None = None
 
     def hear(self, situation: Situation) -> None:
@@ -178,7 +179,7 @@ class _Delays:
             return 0.0
         return 1e-9 * (now_ns - self._newest_ns - _RECENT_NS)
 
-    def causes(self) -> tuple[Received, ...]:
+    def causes(self) -> tuple[Received[Message], ...]:
         """The message that came the latest."""
         return (max(self._recent, key=_delay_ns),) if self._recent else ()
 
@@ -221,5 +222,5 @@ def _places_ahead(road: RoadAhead, distance_m: float) -> Floats:
     return np.stack([np.interp(s, road.path_s_m, axis) for axis in road.path_xy_m.T], axis=1)
 
 
-def _delay_ns(received: Received) -> int:
+def _delay_ns(received: Received[Message]) -> int:
     return received.received_ns - received.sent_ns

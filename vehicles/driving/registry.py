@@ -14,6 +14,7 @@ from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
+from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
 
 
 class NoSettings(Settings):
@@ -50,6 +51,7 @@ class Drive(Settings):
 
     acc: AccSettings | None = None
     emergency_brake_warning: NoSettings | None = None
+    remote_driving: RemoteDrivingSettings | None = None
     network_aware: NetworkAwareSettings | None = None
     own: OwnFunction | None = None
 
@@ -100,7 +102,8 @@ class Drive(Settings):
 
 
 FUNCTIONS: dict[str, Any] = {
-    function.name: function for function in (Acc, EmergencyBrakeWarning, NetworkAware)
+    function.name: function
+    for function in (Acc, EmergencyBrakeWarning, NetworkAware, RemoteDriving)
 }
 """Classes of the functions that come with the bridge, by name."""
 

@@ -1,78 +1,108 @@
-"""The warning of a braking vehicle, and the rule by which its on-board unit sends it.
+"""The warning of a braking vehicle: when its on-board unit sends a DENM, and what it says.
 
-The content follows the emergency electronic brake light use case of ETSI EN 302 637-3 (DENM,
-cause code 99 "dangerous situation"); the trigger is the hard-braking event of SAE J2945/1 (0.4 g).
+The use case is the emergency electronic brake light of ETSI EN 302 637-3 (cause code 99, sub cause
+1); the trigger is the hard-braking event of SAE J2945/1 (0.4 g).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 
 import numpy as np
 
 from network.arrays import Ints
-from vehicles.state import RoadUsers
+from vehicles.messages import uper
+from vehicles.messages.den_service import DenService
+from vehicles.messages.denm import EMERGENCY_BRAKE, CauseCode, Denm
+from vehicles.messages.kinds import STATION_TYPES, StationIds
+from vehicles.state import Kind, RoadUsers
 
 TRIGGER_DECELERATION_MPS2 = 0.4 * 9.80665
 TRIGGER_SPEED_MPS = 20.0 / 3.6
-REPETITION_NS = 100_000_000
 # A vehicle that came to rest by such braking goes on warning as long as it stands in the way.
 STANDSTILL_MPS = 0.1
-SIZE_BYTES = 300
+INTERVAL_MS = 100
+VALIDITY_S = 2
+# Between versions of a warning whose vehicle stands, the same one is repeated.
+_RENEWAL_NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class BrakeWarning:
-    """One warning as sent; the position is the centre of the braking vehicle's body."""
-
-    sender: str
-    generated_ns: int
-    x_m: float
-    y_m: float
-    heading_rad: float
-    speed_mps: float
-    acceleration_mps2: float
-    length_m: float
-
-
-class BrakeWarningService:
+class BrakeWarnings:
     """On-board units of all connected vehicles: who warns now.
 
-    A warning begins when a vehicle faster than 20 km/h brakes harder than 0.4 g; it is repeated
-    every 100 ms while the vehicle keeps braking like that or has come to rest by it.
+    A warning begins when a vehicle faster than 20 km/h brakes harder than 0.4 g. While it goes on
+    braking like that, every 100 ms a new version says where it is; once it has come to rest by it,
+    one version is repeated for a second. When the vehicle brakes less, the last version holds
+    until its validity ends; when it gathers speed, the warning is cancelled.
+
+    Args:
+        station_ids: how the vehicles call themselves.
+        relevance_m: how far from it others should know.
     """
 
-    def __init__(self) -> None:
-        self._due_ns: dict[str, int] = {}
+    def __init__(self, station_ids: StationIds, relevance_m: float) -> None:
+        self._station_ids = station_ids
+        self._relevance_m = round(relevance_m)
+        self._service = DenService()
+        self._warning: dict[str, Denm] = {}
+        self._begun: Counter[str] = Counter()
+        self._name_of: dict[int, str] = {}
 
-    def generate(self, users: RoadUsers, connected: Ints, now_ns: int) -> list[BrakeWarning]:
-        """Warnings sent at `now_ns` by the road users in the slots `connected`."""
+    def generate(self, users: RoadUsers, connected: Ints, now_ns: int) -> list[tuple[int, Denm]]:
+        """Slots of the senders among `connected` and what they send at `now_ns`."""
         speed = users.speed_mps[connected]
         braking = users.acceleration_mps2[connected] <= -TRIGGER_DECELERATION_MPS2
-        for slot in connected[braking & (speed > TRIGGER_SPEED_MPS)]:
-            self._due_ns.setdefault(users.ids[slot], now_ns)
-        if not self._due_ns:
+        begin = connected[braking & (speed > TRIGGER_SPEED_MPS)].tolist()
+        if not (begin or self._warning or self._service):
             return []
-        still = braking | (np.abs(speed) < STANDSTILL_MPS)
-        warning = {users.ids[slot]: int(slot) for slot in connected[still]}
-        self._due_ns = {sender: due for sender, due in self._due_ns.items() if sender in warning}
-        messages = []
-        for sender, due_ns in self._due_ns.items():
-            if due_ns <= now_ns:
-                messages.append(_warning(users, warning[sender], now_ns))
-                self._due_ns[sender] = due_ns + REPETITION_NS
-        return messages
+        for name, warning in list(self._warning.items()):
+            if name not in users or warning.valid_until_ns <= now_ns:
+                del self._warning[name]
+                continue
+            slot = users.slot_of(name)
+            stands = abs(users.speed_mps[slot]) < STANDSTILL_MPS
+            brakes = users.acceleration_mps2[slot] <= -TRIGGER_DECELERATION_MPS2
+            interval_ns = _RENEWAL_NS if stands else INTERVAL_MS * 1_000_000
+            if brakes or stands:
+                if now_ns >= warning.generation_time_ns + interval_ns:
+                    self._warning[name] = self._say(users, slot, now_ns, warning.sequence_number)
+            elif users.acceleration_mps2[slot] > 0.0:
+                self._service.cancel(self._warning.pop(name), now_ns)
+        for slot in begin:
+            name = users.ids[slot]
+            if name not in self._warning:
+                self._begun[name] += 1
+                self._warning[name] = self._say(users, slot, now_ns, self._begun[name] - 1)
+        return [
+            (users.slot_of(name), denm)
+            for denm in self._service.due(now_ns)
+            if (name := self._name_of[denm.station_id]) in users
+        ]
 
-
-def _warning(users: RoadUsers, slot: int, now_ns: int) -> BrakeWarning:
-    here = users.at(now_ns, np.array([slot]))
-    return BrakeWarning(
-        sender=users.ids[slot],
-        generated_ns=now_ns,
-        x_m=float(here.x_m[0]),
-        y_m=float(here.y_m[0]),
-        heading_rad=float(here.heading_rad[0]),
-        speed_mps=float(here.speed_mps[0]),
-        acceleration_mps2=float(users.acceleration_mps2[slot]),
-        length_m=float(users.length_m[slot]),
-    )
+    def _say(self, users: RoadUsers, slot: int, now_ns: int, sequence_number: int) -> Denm:
+        """Hand a warning of what the vehicle does now to the DEN service."""
+        here = users.at(now_ns, np.array([slot]))
+        heading_rad = float(here.heading_rad[0])
+        x_m, y_m = uper.along(
+            float(here.x_m[0]), float(here.y_m[0]), heading_rad, 0.5 * float(users.length_m[slot])
+        )
+        station_id = self._station_ids.of(users.ids[slot])
+        self._name_of[station_id] = users.ids[slot]
+        warning = Denm(
+            station_id=station_id,
+            sequence_number=sequence_number % 65_536,
+            station_type=STATION_TYPES[Kind(users.kind[slot])],
+            detection_time_ns=now_ns,
+            generation_time_ns=now_ns,
+            x_m=x_m,
+            y_m=y_m,
+            cause=CauseCode.DANGEROUS_SITUATION,
+            sub_cause=EMERGENCY_BRAKE,
+            heading_rad=heading_rad,
+            speed_mps=float(here.speed_mps[0]),
+            validity_s=VALIDITY_S,
+            interval_ms=INTERVAL_MS,
+            relevance_m=self._relevance_m,
+        )
+        self._service.say(warning, now_ns)
+        return warning

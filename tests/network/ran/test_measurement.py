@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from network.ran.measurement import EventA3, RadioLinkMonitor, filter_weight
+from network.draws import key_of
+from network.ran.measurement import EventA3, Layer1Errors, RadioLinkMonitor, filter_weight
 
 MS = 1_000_000
 PERIOD_MS = 40
@@ -145,3 +146,21 @@ def test_reset_stops_everything() -> None:
     failures(watch, [-9.0] * 4)
     watch.reset(0)
     assert failures(watch, [-9.0] * 5) == []
+
+
+def test_layer_1_errors_hold_for_a_period_and_belong_to_station_and_cell() -> None:
+    def errors(*cells: int) -> Layer1Errors:
+        keys = np.array(cells, dtype=np.uint64)
+        return Layer1Errors(2, keys, sigma_db=1.2, period_ms=200.0, seed=1)
+
+    rows = np.arange(2)
+    keys = np.array([key_of("a"), key_of("b")], dtype=np.uint64)
+    instants = np.arange(0, 2_000, 40) * MS
+    both = errors(7, 8)
+    seen = np.array([both.at(instant, rows, keys) for instant in instants.tolist()])
+    changes = (np.diff(seen[:, :, 0], axis=0) != 0.0).sum(axis=0)
+    assert ((changes >= 9) & (changes <= 10)).all()
+    # Neither another cell nor another station shifts what one draws.
+    alone = errors(8)
+    again = [alone.at(instant, rows[:1], keys[1:])[0, 0] for instant in instants.tolist()]
+    assert again == seen[:, 1, 1].tolist()

@@ -146,3 +146,16 @@ def test_own_traffic_counts_as_load() -> None:
     source.measure(4 * SECOND)
     blocks = int(phy.prbs_needed(8 * 20_040, int(phy.mcs_for_sinr(15.0))))
     assert source.utilisation[0] == pytest.approx(blocks / (0.005 * 157_200), rel=0.1)
+
+
+def test_layers_carry_twice_as_much_on_half_the_power_each() -> None:
+    def spent(sinr_db: float, **radio: int) -> float:
+        source = scheduler(radio=radio)
+        instants = np.arange(0, SECOND, 5 * MS)
+        source.serve(SECOND, arrivals(instants, size=20_000, sinr_db=sinr_db))
+        source.measure(SECOND)
+        return float(source.last_utilisation[0])
+
+    one, two = spent(15.0), spent(15.0 + 10.0 * np.log10(2.0), downlink_layers=2)
+    assert two == pytest.approx(one / 2.0, rel=0.02)
+    assert spent(15.0, uplink_layers=4) == one

@@ -8,12 +8,15 @@ from vehicles.driving.base import (
     Bodies,
     EgoState,
     LinkView,
-    Received,
+    Message,
     RoadAhead,
     Seen,
     Situation,
 )
 from vehicles.driving.path import Path
+from vehicles.messages.codec import ITS_MESSAGES
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Received
 
 CAR = (4.5, 1.8)
 PEDESTRIAN = (0.3, 0.5)
@@ -57,10 +60,19 @@ def situation(
     ego: EgoState,
     seen: Bodies | None = None,
     *,
-    received: tuple[Received, ...] = (),
+    received: tuple[Received[Message], ...] = (),
+    ldm: LocalDynamicMap | None = None,
     instant_ns: int = 0,
 ) -> Situation:
-    """What a function gets; slots of the bodies are 10, 11, ..."""
+    """What a function gets; slots of the bodies are 10, 11, ...
+
+    A map that is given takes in what is received, as a receiver's does; without one, a new map.
+    """
+    known = LocalDynamicMap() if ldm is None else ldm
+    for packet in received:
+        if isinstance(packet.message, ITS_MESSAGES):
+            known.add(packet)
+    known.forget(instant_ns)
     others = bodies() if seen is None else seen
     return Situation(
         instant_ns=instant_ns,
@@ -68,5 +80,6 @@ def situation(
         road=road.seen_from(ego.x_m, ego.y_m),
         seen=Seen(np.arange(10, 10 + len(others.x_m)), others),
         received=received,
+        ldm=known,
         link=LinkView("cell", -80.0, 15.0, False),
     )

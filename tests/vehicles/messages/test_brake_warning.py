@@ -1,7 +1,11 @@
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
-from vehicles.messages.brake_warning import BrakeWarningService
+from vehicles.messages.brake_warning import BrakeWarnings
+from vehicles.messages.denm import EMERGENCY_BRAKE, CauseCode, Denm
+from vehicles.messages.kinds import StationIds
 from vehicles.state import Kind, RoadUsers
 
 MS = 1_000_000
@@ -17,56 +21,96 @@ def users() -> RoadUsers:
     return road
 
 
-def senders(service: BrakeWarningService, users: RoadUsers, now_ns: int) -> list[str]:
-    return [message.sender for message in service.generate(users, users.slots(), now_ns)]
+@pytest.fixture
+def warnings() -> BrakeWarnings:
+    return BrakeWarnings(StationIds(), 500.0)
 
 
-def test_only_hard_braking_at_speed_warns(users: RoadUsers) -> None:
-    service = BrakeWarningService()
+def sent(warnings: BrakeWarnings, users: RoadUsers, now_ms: int) -> list[Denm]:
+    generated = warnings.generate(users, users.slots(), now_ms * MS)
+    assert all(users.ids[slot] == "brakes" for slot, _denm in generated)
+    return [denm for _slot, denm in generated]
+
+
+def test_only_hard_braking_at_speed_warns(users: RoadUsers, warnings: BrakeWarnings) -> None:
     slot = users.slot_of("brakes")
     users.acceleration_mps2[slot] = -3.9
-    assert senders(service, users, 0) == []
+    assert sent(warnings, users, 0) == []
     users.acceleration_mps2[slot] = -4.0
     users.speed_mps[slot] = 5.0
-    assert senders(service, users, 0) == []
+    assert sent(warnings, users, 0) == []
     users.speed_mps[slot] = 25.0
-    assert senders(service, users, 0) == ["brakes"]
+    (denm,) = sent(warnings, users, 0)
+    assert (denm.cause, denm.sub_cause) == (CauseCode.DANGEROUS_SITUATION, EMERGENCY_BRAKE)
 
 
-def test_a_warning_is_repeated_every_100_ms_until_the_braking_ends(users: RoadUsers) -> None:
-    service = BrakeWarningService()
+def test_a_new_version_every_100_ms_while_it_brakes(
+    users: RoadUsers, warnings: BrakeWarnings
+) -> None:
+    users.acceleration_mps2[users.slot_of("brakes")] = -8.0
+    said = {now: sent(warnings, users, now) for now in range(0, 350, 20)}
+    assert [now for now, denms in said.items() if denms] == [0, 100, 200, 300]
+    versions = [denms[0] for denms in said.values() if denms]
+    assert [denm.generation_time_ns // MS for denm in versions] == [0, 100, 200, 300]
+    assert {denm.sequence_number for denm in versions} == {0}
+
+
+def test_who_has_come_to_rest_repeats_a_version_for_a_second(
+    users: RoadUsers, warnings: BrakeWarnings
+) -> None:
     slot = users.slot_of("brakes")
     users.acceleration_mps2[slot] = -8.0
-    sent = [now for now in range(0, 350, 20) if senders(service, users, now * MS)]
-    assert sent == [0, 100, 200, 300]
-    users.acceleration_mps2[slot] = 0.0
-    assert senders(service, users, 400 * MS) == []
-
-
-def test_who_has_come_to_rest_by_braking_goes_on_warning(users: RoadUsers) -> None:
-    service = BrakeWarningService()
-    slot = users.slot_of("brakes")
-    users.acceleration_mps2[slot] = -8.0
-    assert senders(service, users, 0) == ["brakes"]
+    sent(warnings, users, 0)
     users.acceleration_mps2[slot] = 0.0
     users.speed_mps[slot] = 0.0
-    assert senders(service, users, 100 * MS) == ["brakes"]
-    users.speed_mps[slot] = 3.0
-    assert senders(service, users, 200 * MS) == []
+    versions = [sent(warnings, users, now)[0] for now in range(100, 2400, 100)]
+    assert sorted({denm.generation_time_ns // MS for denm in versions}) == [0, 1000, 2000]
 
 
-def test_a_warning_says_where_and_how_fast(users: RoadUsers) -> None:
-    slot = users.slot_of("brakes")
-    users.x_m[slot], users.acceleration_mps2[slot] = 100.0, -8.0
-    (message,) = BrakeWarningService().generate(users, np.array([slot]), 50 * MS)
-    # Moved on by speed and braking from the row's own instant.
-    assert message.x_m == pytest.approx(100.0 + 25.0 * 0.05 - 4.0 * 0.05**2)
-    assert message.speed_mps == pytest.approx(25.0 - 8.0 * 0.05)
-    assert message.generated_ns == 50 * MS
-
-
-def test_who_is_not_connected_does_not_warn(users: RoadUsers) -> None:
+def test_braking_less_lets_it_lapse_and_driving_on_cancels_it(
+    users: RoadUsers, warnings: BrakeWarnings
+) -> None:
     slot = users.slot_of("brakes")
     users.acceleration_mps2[slot] = -8.0
+    sent(warnings, users, 0)
+    users.acceleration_mps2[slot] = -1.0
+    (again,) = sent(warnings, users, 100)
+    assert not again.terminated
+    assert again.generation_time_ns == 0
+    users.acceleration_mps2[slot] = 0.5
+    (over,) = sent(warnings, users, 200)
+    assert over.terminated
+    # The next time is another danger.
+    users.acceleration_mps2[slot] = -8.0
+    assert {denm.sequence_number for denm in sent(warnings, users, 300)} == {0, 1}
+
+
+def test_a_lapsed_warning_isn_t_said_any_more(users: RoadUsers, warnings: BrakeWarnings) -> None:
+    slot = users.slot_of("brakes")
+    users.acceleration_mps2[slot] = -8.0
+    sent(warnings, users, 0)
+    users.acceleration_mps2[slot] = -1.0
+    assert sent(warnings, users, 1900)
+    assert sent(warnings, users, 2000) == []
+
+
+def test_a_warning_says_where_and_how_fast(users: RoadUsers, warnings: BrakeWarnings) -> None:
+    slot = users.slot_of("brakes")
+    users.x_m[slot], users.acceleration_mps2[slot] = 100.0, -8.0
+    (denm,) = sent(warnings, users, 50)
+    # Moved on by speed and braking from the row's own instant; half a length to its front.
+    assert denm.x_m == pytest.approx(100.0 + 25.0 * 0.05 - 4.0 * 0.05**2 + 2.25)
+    assert denm.speed_mps == pytest.approx(25.0 - 8.0 * 0.05)
+
+
+def test_who_is_not_connected_does_not_warn(users: RoadUsers, warnings: BrakeWarnings) -> None:
+    users.acceleration_mps2[users.slot_of("brakes")] = -8.0
     connected = np.array([users.slot_of("cruises")])
-    assert BrakeWarningService().generate(users, connected, 0) == []
+    assert warnings.generate(users, connected, 0) == []
+
+
+def test_who_has_left_says_nothing_more(users: RoadUsers, warnings: BrakeWarnings) -> None:
+    users.acceleration_mps2[users.slot_of("brakes")] = -8.0
+    sent(warnings, users, 0)
+    users.leave("brakes")
+    assert sent(warnings, users, 100) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from vehicles.carla.server.blueprints import Blueprint, library
+from vehicles.carla.server.blueprints import SIZE_ATTRIBUTES, Blueprint, library
 from vehicles.carla.server.geometry import attached
 from vehicles.carla.server.table import ActorTable
 from vehicles.carla.server.wire import WORLD_STREAM, CarlaError, Transform, Triple, token
@@ -175,4 +175,5 @@ def blueprint_of(description: list[Any]) -> Blueprint:
         raise CarlaError(
             f"{blueprint.id} needs {blueprint.needs}: not supported by the headless server"
         )
-    return blueprint
+    given = {name: value for name, _type, value in description[2] if name in SIZE_ATTRIBUTES}
+    return blueprint.sized([float(given.get(name) or 0.0) for name in SIZE_ATTRIBUTES])

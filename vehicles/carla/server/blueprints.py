@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
 from typing import Any
@@ -51,6 +52,15 @@ class Blueprint:
     needs: str = ""
     """What the headless server would need to spawn it, empty if it can."""
 
+    def sized(self, size_m: Sequence[float]) -> Blueprint:
+        """The blueprint with a body of this length, width and height where they aren't 0."""
+        if not any(size_m):
+            return self
+        length, width, height = (
+            0.5 * given or own for given, own in zip(size_m, self.half_size_m, strict=True)
+        )
+        return replace(self, half_size_m=(length, width, height))
+
     @property
     def centre_above_m(self) -> float:
         """How far the body's centre lies above the actor's location; walkers are held by it."""
@@ -68,6 +78,9 @@ class Blueprint:
         tags = self.id.replace(".", ",")
         return [uid, self.id, tags, [attribute.packed() for attribute in self.attributes]]
 
+
+SIZE_ATTRIBUTES = ("length", "width", "height")
+"""A body's size [m], which CARLA's own blueprints can't be given: 0 for the blueprint's own."""
 
 _TAGS = {"car": 14, "van": 14, "truck": 15, "bus": 16, "motorcycle": 18, "bicycle": 19}
 _COLORS = ("17,37,103", "99,126,152", "180,180,180", "137,0,0", "255,255,255", "20,20,20")
@@ -114,6 +127,7 @@ def _vehicle(vehicle: CatalogueVehicle) -> Blueprint:
         _fixed("number_of_wheels", AttributeType.INT, vehicle.wheels),
         _fixed("has_dynamic_doors", AttributeType.BOOL, False),
         _fixed("has_lights", AttributeType.BOOL, vehicle.has_lights),
+        *_sizes(),
     )
     half = (0.5 * vehicle.length_m, 0.5 * vehicle.width_m, 0.5 * vehicle.height_m)
     return Blueprint(vehicle.id, attributes, half, vehicle.mass_kg, vehicle)
@@ -130,6 +144,7 @@ def _walker(number: int) -> Blueprint:
         _fixed("age", AttributeType.STRING, "child" if child else "adult"),
         _fixed("generation", AttributeType.INT, 1 if number <= 14 else 2),
         _fixed("can_use_wheelchair", AttributeType.BOOL, False),
+        *_sizes(),
     )
     half = (0.25, 0.25, 0.55) if child else (0.188, 0.188, 0.93)
     return Blueprint(f"walker.pedestrian.{number:04}", attributes, half, 30.0 if child else 75.0)
@@ -141,6 +156,10 @@ def _floats(**values: float) -> list[Attribute]:
 
 def _ints(**values: int) -> list[Attribute]:
     return [Attribute(name, AttributeType.INT, str(value)) for name, value in values.items()]
+
+
+def _sizes() -> list[Attribute]:
+    return _floats(**dict.fromkeys(SIZE_ATTRIBUTES, 0.0))
 
 
 _TICK = _floats(sensor_tick=0.0)

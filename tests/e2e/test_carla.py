@@ -1,0 +1,176 @@
+"""The bridge with CARLA moving the driven car: the real client, the headless server."""
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from cosim.recording import read_manifest, read_table
+from tests.carla_server import carla_server, run_client
+from tests.e2e.conftest import run_cosim
+from tests.e2e.test_failures import assert_cut_off, start_at_walking_pace
+
+pytest.importorskip("carla")
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def on_carla(port: int, *more: object) -> list[str]:
+    return [
+        "--set",
+        "vehicles.backend=carla",
+        "--set",
+        f"vehicles.carla.port={port}",
+        *map(str, more),
+    ]
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server that is left as it was found by every test."""
+    with carla_server() as port:
+        yield port
+
+
+def what_is_left(port: int) -> tuple[str, ...]:
+    """Settings and actors as a second client finds them."""
+    told = run_client(
+        port,
+        """
+        world = client.get_world()
+        settings = world.get_settings()
+        print(settings.synchronous_mode, settings.fixed_delta_seconds)
+        kinds = [actor.type_id for actor in world.get_actors()]
+        print([kind for kind in kinds if kind.startswith(("vehicle", "walker", "sensor"))])
+        """,
+    )
+    return tuple(told.strip().splitlines())
+
+
+AS_FOUND = ("False None", "[]")
+
+
+def ego(run_dir: Path) -> np.ndarray:
+    users = read_table(run_dir, "road_users")
+    return users[users["driven"]].sort_values("time_s")[["time_s", "x_m", "y_m"]].to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "arguments"),
+    [
+        # The braking and what the ego makes of the warning included.
+        ("highway_brake", ["--set", "duration_s=34", "--set", "network.model=ideal"]),
+        pytest.param("highway_brake", [], marks=pytest.mark.slow),
+        pytest.param("city_grid", [], marks=pytest.mark.slow),
+    ],
+)
+def test_carla_and_the_embedded_model_drive_alike(
+    tmp_path: Path, port: int, scenario: str, arguments: list[str]
+) -> None:
+    embedded, carla = tmp_path / "embedded", tmp_path / "carla"
+    run_cosim("run", scenario, *arguments, "--out", embedded, "-q")
+    done = run_cosim("run", scenario, *arguments, *on_carla(port), "--out", carla, "-q")
+    assert read_manifest(carla)["complete"], done.stderr
+    here, there = ego(embedded), ego(carla)
+    assert len(here) > 100
+    np.testing.assert_array_equal(here[:, 0], there[:, 0])
+    # Positions travel as float32.
+    assert np.hypot(*(here[:, 1:] - there[:, 1:]).T).max() < 0.01
+    columns = ["time_s", "vehicle", "function", "reason"]
+    decisions = [read_table(run_dir, "decisions", columns) for run_dir in (embedded, carla)]
+    assert decisions[0].astype(str).equals(decisions[1].astype(str))
+    assert what_is_left(port) == AS_FOUND
+
+
+def test_ctrl_c_leaves_the_server_as_it_was(tmp_path: Path, port: int, start_cosim: Start) -> None:
+    out = tmp_path / "out"
+    process = start_at_walking_pace(start_cosim, out, *on_carla(port))
+    assert what_is_left(port)[0] == "True 0.02"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert_cut_off(out, "interrupted")
+    assert what_is_left(port) == AS_FOUND
+
+
+def test_the_death_of_another_side_leaves_the_server_as_it_was(
+    tmp_path: Path, port: int, start_cosim: Start
+) -> None:
+    out = tmp_path / "out"
+    process = start_at_walking_pace(start_cosim, out, *on_carla(port, "--set", "traffic.api=traci"))
+    children = psutil.Process(process.pid).children()
+    next(child for child in children if child.name() == "sumo").kill()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "SUMO died" in errors
+    assert what_is_left(port) == AS_FOUND
+
+
+@pytest.mark.parametrize(
+    ("deed", "says"),
+    [(signal.SIGKILL, "is gone|has closed its connections"), (signal.SIGSTOP, "no answer from")],
+)
+def test_a_server_that_is_killed_or_hangs_ends_the_run_within_seconds(
+    tmp_path: Path, start_cosim: Start, deed: signal.Signals, says: str
+) -> None:
+    server = start_cosim("carla-server", "--port", "0")
+    assert server.stdout is not None
+    port = int(server.stdout.readline().partition("127.0.0.1:")[2].partition(" ")[0])
+    out = tmp_path / "out"
+    process = start_at_walking_pace(start_cosim, out, *on_carla(port))
+    server.send_signal(deed)
+    began = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 8
+    assert process.returncode == 3
+    assert "CARLA died" in errors
+    assert re.search(says, errors)
+    assert re.search(r"last good tick at [\d.]+ s \(frame \d+\)", errors)
+    assert len(errors.strip().splitlines()) == 1
+    assert_cut_off(out, "CARLA died")
+
+
+def test_no_server_is_one_line_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = run_cosim("run", "highway_brake", *on_carla(1), "--out", tmp_path / "out")
+    assert time.monotonic() - began < 20
+    assert done.returncode == 2
+    assert (
+        done.stderr == "cosim: vehicles.carla: nobody answers at 127.0.0.1:1: connection refused\n"
+    )
+
+
+def test_somebody_else_who_ticks_is_noticed(tmp_path: Path, port: int, start_cosim: Start) -> None:
+    process = start_at_walking_pace(start_cosim, tmp_path / "out", *on_carla(port))
+    run_client(port, "client.get_world().tick()")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "another client ticks the world as well" in errors
+    assert what_is_left(port) == AS_FOUND
+
+
+def test_a_vanished_actor_is_noticed(tmp_path: Path, port: int, start_cosim: Start) -> None:
+    """Of a driven vehicle it ends the run; others are shown again, and that is told."""
+    out = tmp_path / "out"
+    process = start_at_walking_pace(start_cosim, out, *on_carla(port))
+    by_role = """
+        actors = client.get_world().get_actors().filter("vehicle.*")
+        role = {actor.attributes["role_name"]: actor for actor in actors}
+        print(role[ROLE].destroy())
+        """
+    run_client(port, by_role.replace("ROLE", "'truck'"))
+    time.sleep(1.0)
+    run_client(port, by_role.replace("ROLE", "'ego'"))
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "which is ego, has vanished" in errors
+    events = read_table(out, "events")
+    assert events[events["kind"] == "vanished"]["id"].tolist() == ["truck"]
+    assert what_is_left(port) == AS_FOUND

@@ -1,0 +1,75 @@
+"""The receiving side of a vehicle: from packets to what is known, or to a reason to doubt them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from vehicles.messages.codec import ITS_KINDS, decode
+from vehicles.messages.frame import Frame
+from vehicles.messages.kinds import MessageKind
+from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.received import Received
+from vehicles.messages.uper import MalformedMessage
+
+
+class Arrival(NamedTuple):
+    """A packet that has reached a vehicle; an ETSI message in it is bytes still."""
+
+    kind: MessageKind
+    packet: Received[Any]
+
+
+class Discarded(NamedTuple):
+    """A packet that wasn't believed, and why; `station_id` is -1 where nobody can tell."""
+
+    packet_id: int
+    kind: MessageKind
+    received_ns: int
+    station_id: int
+    check: str
+    detail: str
+
+
+class Receiver:
+    """Reads what reaches one vehicle.
+
+    Args:
+        frame: of the net.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._discarded: list[Discarded] = []
+        self.ldm = LocalDynamicMap()
+
+    def read(self, arrivals: Sequence[Arrival], now_ns: int) -> list[Received[Any]]:
+        """The messages among packets, ordered by arrival; what is known is brought up to now."""
+        read = []
+        for kind, packet in arrivals:
+            if kind not in ITS_KINDS:
+                read.append(packet)
+                continue
+            try:
+                message = decode(kind, packet.message, self._frame, packet.received_ns)
+            except MalformedMessage as error:
+                self._discard(kind, packet, -1, "malformed", str(error))
+                continue
+            received = replace(packet, message=message)
+            self.ldm.add(received)
+            read.append(received)
+        self.ldm.forget(now_ns)
+        return read
+
+    def take_discarded(self) -> list[Discarded]:
+        """What hasn't been believed since the last call."""
+        discarded, self._discarded = self._discarded, []
+        return discarded
+
+    def _discard(
+        self, kind: MessageKind, packet: Received[Any], station_id: int, check: str, detail: str
+    ) -> None:
+        self._discarded.append(
+            Discarded(packet.packet_id, kind, packet.received_ns, station_id, check, detail)
+        )
