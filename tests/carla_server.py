@@ -51,8 +51,10 @@ def carla_server(*arguments: str, log: list[str] | None = None) -> Iterator[int]
 
 def run_client(port: int, script: str, *, timeout_s: float = 120.0) -> str:
     """What a script prints that has a `client`; it runs apart, for a bad message would kill it."""
+    # The library's threads may outlive the interpreter, which can abort a client that is done.
+    leave = "\nimport os\nsys.stdout.flush()\nos._exit(0)\n"
     done = subprocess.run(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), str(port)],
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(script) + leave, str(port)],
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -36,7 +36,6 @@ def nothing_more(heard):
 
 
 def told_by(server: int, script: str) -> dict[str, object]:
-    # A client that ends while it listens may end badly by itself.
     told = run_synchronous(server, LISTEN + script + "\nfor sensor in sensors: sensor.stop()")
     return json.loads(told.splitlines()[-1])
 
