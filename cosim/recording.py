@@ -42,6 +42,16 @@ SCHEMAS: dict[str, pa.Schema] = {
             "acceleration_mps2": pa.float64(),
         }
     ),
+    "bodies": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "id": _NAME,
+            "kind": _NAME,
+            "length_m": pa.float64(),
+            "width_m": pa.float64(),
+            "height_m": pa.float64(),
+        }
+    ),
     "links": pa.schema(
         {
             "time_s": pa.float64(),

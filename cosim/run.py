@@ -142,6 +142,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         settings.driven,
         run_dir=run_dir,
         seed=scenario.seed,
+        weather=scenario.weather,
         before_step=events.apply,
     )
     link = LinkSide(
@@ -161,6 +162,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         users,
         frame=frame,
         buildings=shapely.STRtree(outlines) if outlines else None,
+        weather=scenario.weather,
         step_ns=to_ns(scenario.driving.step_s),
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
@@ -172,7 +174,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sources.append(remote)
     if scenario.twins is not None:
         telemetry = TelemetryUnits(
-            users, link, scenario.twins, _georeference(net), seed=scenario.seed
+            users, vehicles, link, scenario.twins, _georeference(net), seed=scenario.seed
         )
         twins = Twins(
             scenario.twins,
@@ -204,7 +206,7 @@ def _vehicles(
     models = {driven.id: driven.model for driven in settings.driven}
     step_ns = to_ns(settings.step_s)
     if settings.backend == "embedded":
-        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+        return EmbeddedVehicles(traffic, users, models, weather=scenario.weather, step_ns=step_ns)
     vehicles = CarlaVehicles(
         settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
     )
