@@ -1,10 +1,12 @@
-"""Messages a second through the twin service, and what a lockstep tick waits for them.
+"""What a lockstep tick costs in which vehicles report, by broker and by form of the messages.
 
     python benchmarks/bench_twins.py [mqtt://host:port]
 
-Without a URL: the embedded broker, and mosquitto if it is installed. `idle` has the caller wait at
-once; `busy` has it compute in Python for 50 ms between publishing and confirming, as a tick does,
-and `added` is what that tick takes beyond one that publishes nothing.
+Without a URL: the embedded broker, and mosquitto if it is installed. `gateway` is one MQTT message
+for all that arrived together, `each` one per vehicle. `idle` has the caller wait at once; `busy`
+has it compute in Python for 50 ms between publishing and confirming, as a tick does, and `added` is
+what that tick takes beyond one that publishes nothing. `processor`
+is what this process spends on it.
 """
 
 from __future__ import annotations
@@ -19,35 +21,41 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from vehicles.twins.broker import BrokerAddress, BrokerUnreachable, EmbeddedBroker
+from vehicles.twins.broker import BrokerAddress, BrokerUnreachable
+from vehicles.twins.connection import Connection
+from vehicles.twins.embedded_broker import EmbeddedBroker
+from vehicles.twins.lockstep import LockstepTwins
 from vehicles.twins.service import TwinService
-from vehicles.twins.telemetry import Telemetry
+from vehicles.twins.telemetry import Forwarded, Telemetry, encode
+from vehicles.twins.topics import Topics
 
-TICKS = 30
+TICKS = 20
 BUSY_S = 0.05
 
 
 def main() -> None:
     """Print the table."""
-    print(f"{'broker':10} {'vehicles':>8} {'messages/s':>10} {'idle tick ms':>12} ", end="")
-    print(f"{'publish ms':>10} {'busy wait ms':>12} {'busy added ms':>13}")
+    print(f"{'broker':10} {'messages':8} {'vehicles':>8} {'idle tick ms':>12} ", end="")
+    print(f"{'processor ms':>12} {'busy added ms':>13}")
     for name, address in brokers(sys.argv[1:]):
-        for vehicles in (50, 200, 1000):
-            service = TwinService(address, f"bench-{vehicles}")
-            service.start()
-            measure(service, 3, vehicles, 0, 0.0)
-            _, _, idle = measure(service, TICKS, vehicles, 3, 0.0)
-            publish, wait, busy = measure(service, TICKS, vehicles, 3 + TICKS, BUSY_S)
-            _, _, alone = measure(service, TICKS, 0, 0, BUSY_S)
-            service.close()
-            idle_ms, added_ms = 1e3 * np.median(idle), 1e3 * (np.median(busy) - np.median(alone))
-            print(
-                f"{name:10} {vehicles:8} {vehicles / np.median(idle):10.0f} {idle_ms:12.1f} ",
-                end="",
-            )
-            print(
-                f"{1e3 * np.median(publish):10.1f} {1e3 * np.median(wait):12.1f} {added_ms:13.1f}"
-            )
+        for form in ("gateway", "each"):
+            for vehicles in (200, 1000):
+                topics = Topics(f"bench-{form}-{vehicles}")
+                twins = LockstepTwins(
+                    address, topics, TwinService(topics), gateway=form == "gateway"
+                )
+                twins.start()
+                measure(twins, 3, vehicles, 0, 0.0)
+                processor_s = time.process_time()
+                idle = measure(twins, TICKS, vehicles, 3, 0.0)
+                processor_ms = 1e3 * (time.process_time() - processor_s) / TICKS
+                busy = measure(twins, TICKS, vehicles, 3 + TICKS, BUSY_S)
+                alone = measure(twins, TICKS, 0, 3 + 2 * TICKS, BUSY_S)
+                twins.close()
+                idle_ms = 1e3 * np.median(idle)
+                added_ms = 1e3 * (np.median(busy) - np.median(alone))
+                print(f"{name:10} {form:8} {vehicles:8} {idle_ms:12.1f} ", end="")
+                print(f"{processor_ms:12.1f} {added_ms:13.1f}")
 
 
 def brokers(urls: list[str]) -> Iterator[tuple[str, BrokerAddress]]:
@@ -72,41 +80,42 @@ def mosquitto(program: str) -> Iterator[BrokerAddress]:
         address = BrokerAddress("127.0.0.1", probe.getsockname()[1])
     process = subprocess.Popen([program, "-p", str(address.port)], stderr=subprocess.DEVNULL)
     for _ in range(100):
-        probe_service = TwinService(address, "probe")
+        connection = Connection(address)
         try:
-            probe_service.start()
+            connection.start()
         except BrokerUnreachable:
             time.sleep(0.05)
         else:
             break
-    probe_service.close()
+    connection.close()
     yield address
     process.kill()
     process.wait()
 
 
 def measure(
-    service: TwinService, ticks: int, vehicles: int, first: int, busy_s: float
-) -> tuple[list[float], list[float], list[float]]:
-    """Seconds of each tick's publishing, of its waiting, and of the whole tick."""
-    publish, wait, whole = [], [], []
+    twins: LockstepTwins, ticks: int, vehicles: int, first: int, busy_s: float
+) -> list[float]:
+    """Seconds of each tick, from publishing to the states."""
+    spent_s = []
     for tick in range(first, first + ticks):
-        messages = [
-            Telemetry(f"veh_{k}", tick, tick * 10**8, 1523.4 + k, -4.8, 0.3, 13.9, -0.5, 0.02)
+        now_ns = tick * 10**8
+        arrived = [
+            Forwarded(f"veh_{k}", now_ns, encode(reported(f"veh_{k}", tick, 100.0 * k)))
             for k in range(vehicles)
         ]
         began = time.perf_counter()
-        service.publish(messages)
-        published = time.perf_counter()
+        twins.publish(arrived)
         compute(busy_s)
-        computed = time.perf_counter()
-        service.confirm(60.0)
-        service.states(tick * 10**8)
-        ended = time.perf_counter()
-        publish.append(published - began)
-        wait.append(ended - computed)
-        whole.append(ended - began)
-    return publish, wait, whole
+        twins.confirm(60.0, now_ns)
+        twins.state(now_ns)
+        spent_s.append(time.perf_counter() - began)
+    return spent_s
+
+
+def reported(vehicle_id: str, tick: int, y_m: float) -> Telemetry:
+    """What a vehicle at 50 km/h says."""
+    return Telemetry(vehicle_id, tick, tick * 10**8, 0.0, 13.9, 0.0, 0.0, x_m=1.39 * tick, y_m=y_m)
 
 
 def compute(cpu_s: float) -> None:

@@ -8,17 +8,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cosim import remote_kpis, safety
+from cosim import encounters, remote_kpis, safety
 from cosim.recording import read_table
 from cosim.requirements import REQUIREMENTS, describe_requirement, measure_requirements
 from network.base import HANDOVER_FAILURES, RADIO_LINK_FAILURES, Cause
 
-_NAMES_OF_VEHICLE = ("collisions", *safety.DESCRIPTIONS, *remote_kpis.DESCRIPTIONS)
+_NAMES_OF_VEHICLE = (
+    "collisions",
+    *safety.DESCRIPTIONS,
+    *encounters.DESCRIPTIONS,
+    *remote_kpis.DESCRIPTIONS,
+)
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
     "collisions": "road users that the vehicle touched",
     **safety.DESCRIPTIONS,
+    **encounters.DESCRIPTIONS,
     **remote_kpis.DESCRIPTIONS,
     "v2x.sent": "packets sent, to the server or on to each addressee",
     "v2x.delivered": "of those, delivered",
@@ -35,6 +41,7 @@ DESCRIPTIONS: dict[str, str] = {
     "network.sinr_db.p50": "downlink SINR over stations and time, median",
     "twins.age_ms.p95": "age of the newest telemetry in a twin",
     "twins.position_error_m.p95": "distance of a twin from its vehicle",
+    "twins.prediction_error_m.p95": "the same, predicted the horizon before",
     "run.ticks": "instants at which some side was advanced",
     "run.real_time_factor": "simulated seconds per wall-clock second",
 }
@@ -77,7 +84,9 @@ def measure(
 ) -> dict[str, float | None]:
     """KPIs of a run; None where it has no such thing to measure."""
     kpis: dict[str, float | None] = {}
-    decisions = read_table(run_dir, "decisions", safety.COLUMNS)
+    decisions = read_table(run_dir, "decisions", [*safety.COLUMNS, "id"])
+    road_users = read_table(run_dir, "road_users", ["time_s", "id", "x_m", "y_m", "heading_rad"])
+    bodies = read_table(run_dir, "bodies", ["id", "length_m", "width_m"])
     events = read_table(run_dir, "events", ["kind", "id"])
     drives = read_table(run_dir, "remote_driving", ["time_s", "vehicle", "mode", "picture_age_ms"])
     frames = read_table(run_dir, "frames", ["vehicle", "glass_to_glass_ms"])
@@ -85,11 +94,16 @@ def measure(
         own = decisions[decisions["vehicle"] == vehicle]
         hits = (events["kind"] == "collision") & (events["id"] == vehicle)
         kpis[f"{vehicle}.collisions"] = int(hits.sum())
+        user_id = str(own["id"].iloc[0]) if len(own) else ""
         afar = remote_kpis.remote_driving_of(
             drives[drives["vehicle"] == vehicle], frames[frames["vehicle"] == vehicle]
         )
-        for name, figure in {**safety.safety_of(own), **afar}.items():
-            kpis[f"{vehicle}.{name}"] = _value(figure)
+        figures = {
+            **safety.safety_of(own),
+            **encounters.encounters_of(road_users, bodies, user_id),
+            **afar,
+        }
+        kpis.update({f"{vehicle}.{name}": _value(figure) for name, figure in figures.items()})
     columns = ["kind", "sender", "receiver", "sent_ns", "ended_ns", "fate", "server_ns"]
     packets = read_table(run_dir, "packets", columns)
     kpis.update(_messages(packets))
@@ -98,7 +112,7 @@ def measure(
         run_dir, "handovers", ["from_cell", "cause", "ping_pong", "interruption_ms"]
     )
     links = read_table(run_dir, "links", ["sinr_db"])
-    twins = read_table(run_dir, "twins", ["age_ms", "position_error_m"])
+    twins = read_table(run_dir, "twins", ["age_ms", "position_error_m", "prediction_error_m"])
     kpis["network.handovers"] = len(handovers)
     kpis["network.ping_pongs"] = int(handovers["ping_pong"].sum())
     kpis["network.handover_failures"] = int(_caused_by(handovers, HANDOVER_FAILURES).sum())
@@ -111,6 +125,7 @@ def measure(
     kpis["network.sinr_db.p50"] = _quantile(links["sinr_db"], 0.50)
     kpis["twins.age_ms.p95"] = _quantile(twins["age_ms"], 0.95)
     kpis["twins.position_error_m.p95"] = _quantile(twins["position_error_m"], 0.95)
+    kpis["twins.prediction_error_m.p95"] = _quantile(twins["prediction_error_m"], 0.95)
     kpis["run.ticks"] = ticks
     kpis["run.real_time_factor"] = round(real_time_factor, 3)
     return kpis

@@ -42,6 +42,16 @@ SCHEMAS: dict[str, pa.Schema] = {
             "acceleration_mps2": pa.float64(),
         }
     ),
+    "bodies": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "id": _NAME,
+            "kind": _NAME,
+            "length_m": pa.float64(),
+            "width_m": pa.float64(),
+            "height_m": pa.float64(),
+        }
+    ),
     "links": pa.schema(
         {
             "time_s": pa.float64(),
@@ -134,10 +144,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             "id": _NAME,
             "x_m": pa.float64(),
             "y_m": pa.float64(),
+            "heading_rad": pa.float64(),
             "speed_mps": pa.float64(),
+            "position_sigma_m": pa.float64(),
             "age_ms": pa.float64(),
+            "staleness": _NAME,
             "sequence": pa.int64(),
+            "lost": pa.int64(),
+            "rejected": pa.int64(),
+            "ahead_x_m": pa.float64(),
+            "ahead_y_m": pa.float64(),
+            "ahead_sigma_m": pa.float64(),
             "position_error_m": pa.float64(),
+            "prediction_error_m": pa.float64(),
+            "nees": pa.float64(),
         }
     ),
     "events": pa.schema(

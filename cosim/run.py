@@ -29,14 +29,17 @@ from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
+from cosim.sides.roadside import RoadsideUnits
+from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_frame
+from cosim.traffic.net import net_bounds_m, net_frame, net_location
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
+from vehicles.twins.georeference import Georeference
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
@@ -135,12 +138,14 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
+    sight = shapely.STRtree(outlines) if outlines else None
     traffic = SumoTraffic(
         scenario.traffic,
         users,
         settings.driven,
         run_dir=run_dir,
         seed=scenario.seed,
+        weather=scenario.weather,
         before_step=events.apply,
     )
     link = LinkSide(
@@ -159,19 +164,25 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         link,
         users,
         frame=frame,
-        buildings=shapely.STRtree(outlines) if outlines else None,
+        buildings=sight,
+        weather=scenario.weather,
         step_ns=to_ns(scenario.driving.step_s),
     )
-    on_board = OnBoardUnits(
-        users, link, scenario.v2x, scenario.twins, frame=frame, seed=scenario.seed
-    )
+    on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
+    if scenario.v2x.roadside is not None:
+        sides.append(
+            RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
+        )
     sources: list[Source] = [vehicles, link, driving, events]
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
+        telemetry = TelemetryUnits(
+            users, vehicles, link, scenario.twins, _georeference(net), seed=scenario.seed
+        )
         twins = Twins(
             scenario.twins,
             link,
@@ -179,10 +190,20 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides.append(twins)
+        sides += [telemetry, twins]
         sources.append(twins)
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
+
+
+def _georeference(net: Path) -> Georeference | None:
+    location = net_location(net)
+    if location.projection is None:
+        return None
+    try:
+        return Georeference(location.projection, location.offset_m)
+    except ValueError as error:
+        raise BadInput(f"{net}: {error}") from error
 
 
 def _vehicles(
@@ -192,7 +213,7 @@ def _vehicles(
     models = {driven.id: driven.model for driven in settings.driven}
     step_ns = to_ns(settings.step_s)
     if settings.backend == "embedded":
-        return EmbeddedVehicles(traffic, users, models, step_ns=step_ns)
+        return EmbeddedVehicles(traffic, users, models, weather=scenario.weather, step_ns=step_ns)
     vehicles = CarlaVehicles(
         settings.carla, traffic, users, models, weather=scenario.weather, step_ns=step_ns
     )

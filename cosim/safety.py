@@ -50,7 +50,7 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
         decisions[name].to_numpy(dtype=np.float64) for name in COLUMNS[1:]
     )
     moving = np.isfinite(gap_m) & (speed_mps > _MOVING_MPS)
-    headway_s = gap_m[moving] / speed_mps[moving]
+    headway_s = np.maximum(gap_m[moving], 0.0) / speed_mps[moving]
     hard = acceleration_mps2 <= -_HARD_MPS2
     lasts_s = np.diff(time_s)
     return {
@@ -58,7 +58,7 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
         "min_time_headway_s": _least(headway_s),
         "mean_time_headway_s": float(headway_s.mean()) if headway_s.size else np.nan,
         "max_drac_mps2": -_least(-drac_mps2(gap_m, ttc_s)),
-        "max_deceleration_mps2": -_least(np.minimum(acceleration_mps2, 0.0)),
+        "max_deceleration_mps2": -_least(np.minimum(acceleration_mps2, 0.0)) + 0.0,
         "hard_brakes": float(np.count_nonzero(hard[1:] & ~hard[:-1]) + hard[:1].sum()),
         "max_jerk_mps3": -_least(-np.abs(np.diff(acceleration_mps2) / lasts_s)),
         "mean_speed_mps": float(speed_mps.mean()),

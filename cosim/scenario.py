@@ -23,7 +23,8 @@ from cosim.traffic.files import read_configuration
 from cosim.traffic.settings import TrafficSettings
 from network.settings import NetworkSettings, Settings
 from vehicles.messages.kinds import MessageKind
-from vehicles.settings import DrivingSettings, TwinsSettings, V2xSettings, VehiclesSettings
+from vehicles.settings import DrivingSettings, V2xSettings, VehiclesSettings
+from vehicles.twins.settings import TwinsSettings
 from vehicles.weather import WeatherSettings
 
 _FALLBACK_DURATION_S = 3600.0

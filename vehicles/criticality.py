@@ -24,6 +24,18 @@ _ALONG, _ACROSS = (
 )
 
 
+class Patience(NamedTuple):
+    """Who can't be expected to wait: as a pair, where those who cross go first, and elsewhere."""
+
+    braking_mps2: tuple[float, float] = (1.0, 4.0)
+    """Who would have to brake harder than this [m/s2]."""
+    on_foot_s: tuple[float, float] = (3.0, 0.8)
+    """Who is on foot and arrives sooner than this [s]."""
+
+
+PATIENCE = Patience()
+
+
 class Leader(NamedTuple):
     """The nearest road user in the way ahead."""
 
@@ -77,14 +89,26 @@ def find_leader(
     )
 
 
-def find_crossing(road: RoadAhead, ego: EgoState, others: Bodies) -> Leader | None:
+def find_crossing(
+    road: RoadAhead,
+    ego: EgoState,
+    others: Bodies,
+    *,
+    patience: Patience = PATIENCE,
+    reach_m: Floats | None = None,
+) -> Leader | None:
     """The nearest place where somebody who crosses the path would be in the vehicle's way.
 
     Everyone is taken to go straight on at constant speed. Who crosses counts if it will be on the
     path while the vehicle would be there, gathering speed or not, and if it can't be expected to
-    wait: where the path has to give way to those who cross, who is near enough that it would stop
-    only by braking at more than 1 m/s2, or on foot arrives within 3 s; elsewhere, who would have
-    to brake at more than 4 m/s2, or on foot arrives within 0.8 s.
+    wait.
+
+    Args:
+        road: the way of the vehicle.
+        ego: the vehicle.
+        others: who may cross it.
+        patience: who can't be expected to wait.
+        reach_m: how far each will go if it goes on braking as it does, shape (n,) [m].
 
     Returns:
         A leader that stands at the near side of the place; None if there is none.
@@ -129,10 +153,12 @@ def find_crossing(road: RoadAhead, ego: EgoState, others: Bodies) -> Leader | No
     on_foot = others.length_m[body] < 1.0
     wont_wait = np.where(
         on_foot,
-        enter_s < np.where(first, 3.0, 0.8),
-        speed**2 > 2.0 * np.where(first, 1.0, 4.0) * enter_m,
+        enter_s < np.where(first, *patience.on_foot_s),
+        speed**2 > 2.0 * np.where(first, *patience.braking_mps2) * enter_m,
     )
     counts = overlap & wont_wait & (gap_m > -_LATE_M)
+    if reach_m is not None:
+        counts &= reach_m[body] > enter_m
     if not counts.any():
         return None
     nearest = int(np.argmin(np.where(counts, gap_m, np.inf)))

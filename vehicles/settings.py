@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from network.settings import Settings
 from vehicles.driving.acc import AccSettings
 from vehicles.driving.registry import Drive
 from vehicles.dynamics import vehicle_parameters
 from vehicles.sensing import SensorSettings
-from vehicles.twins.broker import BrokerAddress
 
 CarlaSensor = Literal["collision", "gnss", "imu"]
 
@@ -126,6 +125,30 @@ class DrivingSettings(Settings):
     step_s: float = Field(0.02, gt=0, le=1)
 
 
+class CameraSettings(Settings):
+    """A camera beside the road that tells of the road users it sees."""
+
+    id: str = Field(min_length=1)
+    x_m: float
+    y_m: float
+    heading_deg: float = Field(
+        0.0, ge=-360, le=360, description="Where it looks, counter-clockwise from the x axis [deg]."
+    )
+    sensor: SensorSettings = SensorSettings(
+        range_m=100.0, field_of_view_deg=90.0, near_range_m=0.0, height_m=5.0
+    )
+
+
+class RoadsideSettings(Settings):
+    """What stands beside the road and is wired to the edge server, which broadcasts for it."""
+
+    signals: bool = Field(True, description="Every traffic light sends SPATEM and MAPEM.")
+    spatem_rate_hz: float = Field(2.0, gt=0, le=10, description="Messages of phases per second.")
+    mapem_rate_hz: float = Field(1.0, gt=0, le=10, description="Messages of lanes per second.")
+    cameras: list[CameraSettings] = []
+    radius_m: float = Field(400.0, gt=0, description="How far from a unit its messages go.")
+
+
 class V2xSettings(Settings):
     """Who is connected and what they send."""
 
@@ -147,31 +170,7 @@ class V2xSettings(Settings):
     warning_radius_m: float = Field(
         500.0, gt=0, description="How far from a braking vehicle the edge server warns."
     )
+    roadside: RoadsideSettings | None = Field(None, description="Units beside the road, if any.")
     step_s: float = Field(
         0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."
     )
-
-
-class TwinsSettings(Settings):
-    """Which vehicles have a twin, and how its telemetry travels."""
-
-    rate_hz: float = Field(10.0, gt=0, le=50, description="Telemetry messages per second.")
-    vehicles: Literal["driven", "connected"] = Field(
-        "driven", description="Twins of the driven vehicles, or of every connected road user."
-    )
-    broker: str = Field(
-        "embedded", description="`embedded`, or an MQTT broker as mqtt://user:password@host:port."
-    )
-    step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
-
-    @field_validator("broker")
-    @classmethod
-    def _readable(cls, broker: str) -> str:
-        if broker != "embedded":
-            BrokerAddress.parse(broker)
-        return broker
-
-    @field_serializer("broker")
-    def _without_secrets(self, broker: str) -> str:
-        """Manifests are passed around: they name the broker, not who may use it."""
-        return broker if broker == "embedded" else str(BrokerAddress.parse(broker))

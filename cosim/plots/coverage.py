@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import binary_closing, distance_transform_edt
 
 from cosim.clock import to_ns
-from cosim.plots.recorded import Recorded
+from cosim.plots.recorded import CellLoad, Recorded
 from cosim.plots.style import COLOURS, HALO, WIDTH_IN, caption, new_figure, title
 from cosim.scenario import Scenario
 from cosim.traffic.buildings import Building, read_buildings, sight_past
@@ -81,14 +81,13 @@ def read_ground(scenario: Scenario) -> Ground:
     return Ground(bounds, _roads(net), buildings)
 
 
-def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
+def work_out_coverage(scenario: Scenario, ground: Ground, load: CellLoad | None = None) -> Coverage:
     """Work out the coverage on the ground with the channel that the scenario's link has.
-
-    Every cell is as loaded as its background is on average over the run.
 
     Args:
         scenario: Its network has cells.
         ground: The area.
+        load: How loaded the cells are; without it, as their background is on average over the run.
 
     Raises:
         ValueError: A network that can't be built over this area.
@@ -101,7 +100,10 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
     prbs = prb_count(network.radio.bandwidth_mhz, network.radio.subcarrier_spacing_khz)
     interference = masts.uplink_interference_mw
     every_name = tuple(name for layer in layers for name in layer.cell_names)
-    load = _mean(utilisation_of(network, every_name), to_ns(scenario.duration_s))[: len(names)]
+    if load is None:
+        mean = _mean(utilisation_of(network, every_name), to_ns(scenario.duration_s))
+        load = CellLoad(mean, mean)
+    down_load, up_load = load.down[: len(names)], load.up[: len(names)]
 
     x, y = _nodes(_frame(ground.bounds_m), len(names))
     all_x, all_y = (axis.ravel() for axis in np.meshgrid(x, y))
@@ -120,7 +122,7 @@ def work_out_coverage(scenario: Scenario, ground: Ground) -> Coverage:
         height = np.full(stations.size, _STATION_HEIGHT_M)
         signals.begin(stations, all_x[here], all_y[here], height)
         best = np.argmax(signals.rsrp_dbm, axis=1)
-        sinr = signals.sinr_db(stations, best, load, load)
+        sinr = signals.sinr_db(stations, best, down_load, up_load)
         parts.append((signals.rsrp_dbm[stations, best], *sinr, best))
     rsrp, down, up, best = (
         np.concatenate(part).reshape(len(y), len(x)) for part in zip(*parts, strict=True)
@@ -216,15 +218,16 @@ def draw_coverage(
         if number // columns == rows - 1:
             axes.set_xlabel("x [m]")
     _draw_way(maps[-1], run, vehicle_ids)
-    radio = run.scenario.network.radio
+    network = run.scenario.network
+    radio = network.radio
     title(
         figure,
         run,
         f"coverage, {radio.scenario} at {radio.carrier_ghz:g} GHz, {radio.bandwidth_mhz} MHz, "
-        f"antennas at {_STATION_HEIGHT_M} m; each cell's background load as it is on average\n"
+        f"antennas at {_STATION_HEIGHT_M} m; each cell's load as it was on average\n"
         f"triangles: sites, with the directions of their sectors; "
         f"grey ground: no cell to select (RSRP under {least_dbm:g} dBm)"
-        + (" but a satellite's" if run.scenario.network.satellites else "")
+        + (" in NR on the ground" if network.lte or network.satellites else "")
         + ("; dark: buildings" if ground.buildings else ""),
     )
     return figure

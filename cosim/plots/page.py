@@ -135,7 +135,7 @@ def _pictures(run: Recorded, vehicle: str | None, notes: list[str]) -> Iterator[
     else:
         try:
             ground = read_ground(run.scenario)
-            coverage = work_out_coverage(run.scenario, ground)
+            coverage = work_out_coverage(run.scenario, ground, run.cell_load())
         except (BadInput, ValueError) as error:
             notes.append(f"no coverage map: {error}")
         else:

@@ -13,9 +13,17 @@ from pydantic import ValidationError
 from cosim.federate import BadInput
 from cosim.recording import SCHEMAS, read_manifest, read_table
 from cosim.scenario import Scenario
+from network.arrays import Floats
 from network.packet import Stage
 
 STAGE_COLUMNS = tuple(f"{stage.name.lower()}_ns" for stage in Stage)
+
+
+class CellLoad(NamedTuple):
+    """Share of each cell's resource blocks that was used, on average over a run (cells,)."""
+
+    down: Floats
+    up: Floats
 
 
 class Recorded(NamedTuple):
@@ -43,6 +51,16 @@ class Recorded(NamedTuple):
             return pd.DataFrame(nothing[columns])
         except (OSError, ValueError) as error:
             raise BadInput(f"{self.run_dir}: its table {name} can't be read: {error}") from error
+
+    def cell_load(self) -> CellLoad | None:
+        """The cells' load, the run's own packets included; None if it has none."""
+        columns = ["downlink_utilisation", "uplink_utilisation"]
+        cells = self.table("cells", ["cell", *columns])
+        if cells.empty:
+            return None
+        # In the order of their first rows, which is the network's.
+        mean = cells.groupby("cell", sort=False, observed=True)[columns].mean()
+        return CellLoad(*(mean[column].to_numpy() for column in columns))
 
     def packets(self) -> pd.DataFrame:
         """The packets with `flow` (kind and direction), `sent_s`, `latency_ms` and `arrived`.

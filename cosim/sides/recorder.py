@@ -46,6 +46,8 @@ class Recorder:
         self._now_ns = 0
         self._flushed_s = time.monotonic()
         self._closed = False
+        self._changes = -1
+        self._known: set[str] = set()
 
     def start(self) -> None:
         """Nothing to start."""
@@ -53,6 +55,7 @@ class Recorder:
     def advance(self, to_ns: int) -> None:
         """Write what there is at `to_ns`."""
         self._now_ns = to_ns
+        self._write_bodies(to_ns)
         self._write_road_users(to_ns)
         self._ask(last=False)
         if time.monotonic() - self._flushed_s > _FLUSH_S:
@@ -76,6 +79,30 @@ class Recorder:
         for source in self._sources:
             for table, columns in source.rows(self._now_ns, last=last):
                 self._recording.add(table, columns)
+
+    def _write_bodies(self, now_ns: int) -> None:
+        """Who has come onto the road, and how large it is."""
+        users = self._users
+        if users.changes == self._changes:
+            return
+        self._changes = users.changes
+        slots = np.array(
+            [slot for slot in users.slots().tolist() if users.ids[slot] not in self._known],
+            dtype=np.int64,
+        )
+        ids = [users.ids[slot] for slot in slots.tolist()]
+        self._known.update(ids)
+        self._recording.add(
+            "bodies",
+            {
+                "time_s": np.full(len(slots), to_s(now_ns)),
+                "id": ids,
+                "kind": [_KIND_NAMES[kind] for kind in users.kind[slots].tolist()],
+                "length_m": users.length_m[slots],
+                "width_m": users.width_m[slots],
+                "height_m": users.height_m[slots],
+            },
+        )
 
     def _write_road_users(self, now_ns: int) -> None:
         users = self._users

@@ -12,10 +12,27 @@ from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
 from vehicles.messages.kinds import MessageKind
-from vehicles.settings import TwinsSettings
 from vehicles.state import RoadUsers
-from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable, EmbeddedBroker
-from vehicles.twins.service import ServiceAborted, TwinService
+from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
+from vehicles.twins.connection import ConnectionAborted
+from vehicles.twins.embedded_broker import EmbeddedBroker
+from vehicles.twins.estimator import (
+    HEADING,
+    SPEED,
+    X,
+    Y,
+    difference,
+    normalised_error_squared,
+)
+from vehicles.twins.fleet import Staleness
+from vehicles.twins.lockstep import LockstepTwins
+from vehicles.twins.service import TwinService
+from vehicles.twins.settings import TwinsSettings
+from vehicles.twins.telemetry import Forwarded
+from vehicles.twins.topics import Topics
+
+_UNPREDICTED = [np.nan, np.nan]
+_STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
 
 
 class Twins:
@@ -45,15 +62,20 @@ class Twins:
         confirm_timeout_s: float,
     ) -> None:
         self.step_ns = to_ns(settings.step_s)
+        self._settings = settings
         self._link = link
         self._users = users
         self._timeout_s = confirm_timeout_s
         self._of_driven_alone = settings.vehicles == "driven"
         self._embedded = EmbeddedBroker() if settings.broker == "embedded" else None
         self._address = None if self._embedded else BrokerAddress.parse(settings.broker)
-        self._run_id = run_id
-        self._service: TwinService | None = None
-        self._unread: tuple[int, dict[str, tuple[float, float]]] | None = None
+        self._topics = Topics(run_id)
+        self._service = TwinService(self._topics, settings.sensors)
+        self._twins: LockstepTwins | None = None
+        self._unread: tuple[int, dict[str, list[float]]] | None = None
+        # Whole steps ahead, so that each prediction meets the truth at a step.
+        self._horizon_ns = max(round(to_ns(settings.horizon_s) / self.step_ns), 1) * self.step_ns
+        self._predicted: dict[int, dict[str, list[float]]] = {}
         self._rows: list[tuple[str, Columns]] = []
 
     def start(self) -> None:
@@ -61,76 +83,113 @@ class Twins:
         try:
             address = self._embedded.start() if self._embedded else self._address
             assert address is not None
-            self._service = TwinService(address, self._run_id)
-            self._service.start()
+            self._twins = LockstepTwins(
+                address, self._topics, self._service, gateway=self._settings.gateway
+            )
+            self._twins.start()
         except BrokerUnreachable as error:
             raise BadInput(f"twins.broker: {error}") from error
 
     def advance(self, to_ns: int) -> None:
         """Confirm the last step's messages and read its twins, then publish what has come since."""
-        assert self._service is not None
+        assert self._twins is not None
         try:
             self._read()
-            telemetry = self._link.take_at_server(MessageKind.TELEMETRY)
-            self._service.publish([received.message for received in telemetry])
-        except (BrokerDied, ServiceAborted) as error:
+            self._twins.publish(
+                [
+                    Forwarded(packet.message.vehicle_id, packet.received_ns, packet.message.payload)
+                    for packet in self._link.take_at_server(MessageKind.TELEMETRY)
+                ]
+            )
+        except (BrokerDied, ConnectionAborted) as error:
             raise SideDied(self.name, f"at {to_s(to_ns):g} s: {error}") from error
-        users = self._users
-        slots = users.slots()
-        if self._of_driven_alone:
-            slots = slots[users.driven[slots]]
-        here = users.at(to_ns, slots)
-        true = zip(here.x_m.tolist(), here.y_m.tolist(), strict=True)
-        ids = (users.ids[slot] for slot in slots.tolist())
-        self._unread = (to_ns, dict(zip(ids, true, strict=True)))
+        self._unread = to_ns, self._truth(to_ns)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Twins read since the last call."""
-        if last and self._service is not None:
+        if last and self._twins is not None:
             # A broker that died has been reported; its last twins can't be had any more.
-            with suppress(BrokerDied, ServiceAborted):
+            with suppress(BrokerDied, ConnectionAborted):
                 self._read()
         rows, self._rows = self._rows, []
         yield from rows
 
     def abort(self) -> None:
         """Make a wait for the broker raise."""
-        if self._service is not None:
-            self._service.abort()
+        if self._twins is not None:
+            self._twins.abort()
 
     def close(self) -> None:
         """Disconnect and end the embedded broker."""
-        if self._service is not None:
-            self._service.close()
+        if self._twins is not None:
+            self._twins.close()
         if self._embedded is not None:
             self._embedded.close()
+
+    def _truth(self, now_ns: int) -> dict[str, list[float]]:
+        """The true states, as the filter has them, of who may have a twin."""
+        users = self._users
+        slots = users.slots()
+        if self._settings.vehicles == "driven":
+            slots = slots[users.driven[slots]]
+        here = users.at(now_ns, slots)
+        states = np.stack(
+            [
+                here.x_m,
+                here.y_m,
+                here.heading_rad,
+                here.speed_mps,
+                users.acceleration_mps2[slots],
+                users.yaw_rate_radps[slots],
+            ],
+            axis=1,
+        )
+        return dict(zip((users.ids[slot] for slot in slots.tolist()), states.tolist(), strict=True))
 
     def _read(self) -> None:
         """Record the twins of who was on the road in the last step, held against the truth."""
         if self._unread is None:
             return
-        assert self._service is not None
+        assert self._twins is not None
         (now_ns, truth), self._unread = self._unread, None
-        self._service.confirm(self._timeout_s)
-        twins = self._service.states(now_ns)
+        self._twins.confirm(self._timeout_s, now_ns)
+        twins = self._twins.state(now_ns)
         rows = np.array([row for row, user in enumerate(twins.ids) if user in truth], np.int64)
         if not len(rows):
             return
         ids = [twins.ids[row] for row in rows.tolist()]
-        true_x_m, true_y_m = np.array([truth[user] for user in ids]).T
-        x_m, y_m = twins.x_m[rows], twins.y_m[rows]
+        true, state = np.array([truth[user] for user in ids]), twins.state[rows]
+        covariance = twins.covariance[rows, :2, :2]
+        error = difference(true, state)
+        ahead = self._twins.state(now_ns + self._horizon_ns)
+        predicted = self._predicted.pop(now_ns, {})
+        self._predicted[now_ns + self._horizon_ns] = dict(
+            zip(ids, ahead.state[rows, :2].tolist(), strict=True)
+        )
+        misjudged = true[:, :2] - [predicted.get(user, _UNPREDICTED) for user in ids]
+        staleness = twins.staleness(*self._settings.staleness_ns)[rows]
         self._rows.append(
             (
                 "twins",
                 {
                     "time_s": np.full(len(rows), to_s(now_ns)),
                     "id": ids,
-                    "x_m": x_m,
-                    "y_m": y_m,
-                    "speed_mps": twins.speed_mps[rows],
+                    "x_m": state[:, X],
+                    "y_m": state[:, Y],
+                    "heading_rad": state[:, HEADING],
+                    "speed_mps": state[:, SPEED],
+                    "position_sigma_m": twins.position_sigma_m()[rows],
                     "age_ms": twins.age_ns[rows] / NS_PER_MS,
+                    "staleness": [_STALENESS_NAMES[level] for level in staleness.tolist()],
                     "sequence": twins.sequence[rows],
-                    "position_error_m": np.hypot(x_m - true_x_m, y_m - true_y_m),
+                    "lost": twins.lost[rows],
+                    "rejected": twins.rejected[rows],
+                    "ahead_x_m": ahead.state[rows, X],
+                    "ahead_y_m": ahead.state[rows, Y],
+                    "ahead_sigma_m": ahead.position_sigma_m()[rows],
+                    "position_error_m": np.hypot(error[:, X], error[:, Y]),
+                    "prediction_error_m": np.hypot(misjudged[:, X], misjudged[:, Y]),
+                    "nees": normalised_error_squared(error[:, :2], covariance),
                 },
             )
         )

@@ -62,14 +62,15 @@ class RoadReader:
             return self._along(user_id, lane_id, self._way.get(user_id, []), None)
         position_m = vehicle.getLanePosition(user_id)
         edges_left = len(vehicle.getRoute(user_id)) - vehicle.getRouteIndex(user_id)
-        way = self._through(here[5], position_m)
-        self._leads_out[user_id] = _edges(way) == edges_left
+        way, goes_on = self._through(here[5], position_m)
+        self._leads_out[user_id] = goes_on or _edges(way) == edges_left
         change = None
         if here[3] != 0:
             wanted = _neighbour(lane_id, 1 if here[3] > 0 else -1)
             if wanted in lanes and self._may_use(user_id, wanted):
-                other = self._through(lanes[wanted][5], position_m)
-                change = self._join(user_id, wanted, other, _edges(other) == edges_left, None)
+                other, goes_on = self._through(lanes[wanted][5], position_m)
+                leads_out = goes_on or _edges(other) == edges_left
+                change = self._join(user_id, wanted, other, leads_out, None)
         # The junction just left keeps the path in place under the vehicle's rear.
         known = self._way.get(user_id, [])
         if known and known[0] != way[0] and way[0] in known:
@@ -95,8 +96,11 @@ class RoadReader:
         allowed = self._api.lane.getAllowed(lane_id)
         return not allowed or self._api.vehicle.getVehicleClass(user_id) in allowed
 
-    def _through(self, lanes: tuple[str, ...], position_m: float) -> list[str]:
-        """Lanes of a route with the internal ones between them, as far as the horizon."""
+    def _through(self, lanes: tuple[str, ...], position_m: float) -> tuple[list[str], bool]:
+        """Lanes of a route with the internal ones between them, and whether they go on.
+
+        They do beyond the horizon, which is as far as they are followed.
+        """
         way: list[str] = []
         length_m = -position_m
         for lane_id in lanes:
@@ -111,8 +115,8 @@ class RoadReader:
             way.append(lane_id)
             length_m += _length_m(self._lane(lane_id).shape_m)
             if length_m > _HORIZON_M:
-                break
-        return way
+                return way, True
+        return way, False
 
     def _join(
         self, user_id: str, lane_id: str, way: list[str], leads_out: bool, change: RoadAhead | None

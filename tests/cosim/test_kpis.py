@@ -64,7 +64,8 @@ def run_dir(tmp_path: Path) -> Path:
     )  # fmt: skip
     run.add("links", rows("links", 3, sinr_db=np.array([0.0, 10.0, np.nan])))
     run.add("twins", rows("twins", 2, age_ms=np.array([100.0, 200.0]),
-                          position_error_m=np.array([1.0, 3.0])))  # fmt: skip
+                          position_error_m=np.array([1.0, 3.0]),
+                          prediction_error_m=np.array([np.nan, 4.0])))  # fmt: skip
     run.close()
     return tmp_path
 
@@ -86,6 +87,7 @@ def test_kpis_by_hand(run_dir: Path) -> None:
     assert kpis["network.interruption_ms.p95"] == pytest.approx(59)
     assert kpis["network.sinr_db.p50"] == 5
     assert kpis["twins.position_error_m.p95"] == pytest.approx(2.9)
+    assert kpis["twins.prediction_error_m.p95"] == 4.0
     assert kpis["run.real_time_factor"] == 12.346
     assert list(kpis) == kpi_names(["ego", "ghost"])
     assert all(describe(name) for name in kpis)

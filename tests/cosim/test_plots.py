@@ -24,7 +24,7 @@ from cosim.plots.coverage import (
 )
 from cosim.plots.distributions import draw_distributions, steps
 from cosim.plots.drive import Stretch, draw_drive, stretches
-from cosim.plots.recorded import STAGE_COLUMNS, read_run
+from cosim.plots.recorded import STAGE_COLUMNS, CellLoad, Recorded, read_run
 from cosim.plots.stages import PAINTS, draw_stages, mean_stages_ms
 from cosim.recording import Recording, write_manifest
 from cosim.scenario import Scenario, load_scenario
@@ -115,6 +115,31 @@ def test_load_counts_by_how_long_it_holds() -> None:
     ours = work_out_coverage(town(*half_the_time), ground)
     steady = work_out_coverage(town("network.background.prb_utilisation=0.6"), ground)
     assert np.allclose(ours.sinr_db, steady.sinr_db, atol=1e-6, equal_nan=True)
+
+
+def test_the_runs_own_packets_load_the_cells_of_the_map(tmp_path: Path) -> None:
+    recording = Recording(tmp_path)
+    for time_s, down, up in ((1.0, 0.2, 0.0), (2.0, 0.6, 0.2)):
+        recording.add(
+            "cells",
+            {
+                "time_s": np.full(3, time_s),
+                "cell": ["z/0", "a/0", "m/0"],
+                "downlink_utilisation": down * np.arange(3),
+                "uplink_utilisation": up * np.arange(3),
+            },
+        )
+    recording.close()
+    load = Recorded(tmp_path, {}, town()).cell_load()
+    assert load is not None
+    assert load.down.tolist() == pytest.approx([0.0, 0.4, 0.8])
+    assert load.up.tolist() == pytest.approx([0.0, 0.1, 0.2])
+    ground, cells = Ground(AREA, [], []), len(work_out_coverage(town(), Ground(AREA, [], [])).cells)
+    idle, busy = (
+        work_out_coverage(town(), ground, CellLoad(np.full(cells, share), np.full(cells, share)))
+        for share in (0.0, 1.0)
+    )
+    assert np.nanmean(idle.sinr_db) > np.nanmean(busy.sinr_db) + 3.0
 
 
 def test_there_is_no_sinr_where_no_cell_can_be_selected() -> None:

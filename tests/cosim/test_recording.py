@@ -22,13 +22,10 @@ def events(*times_s: float) -> dict[str, Any]:
 
 def twins(times_s: list[float], error_m: float = 0.5) -> dict[str, Any]:
     n = len(times_s)
-    return {
-        "time_s": np.array(times_s),
-        "id": ["ego"] * n,
-        "sequence": np.arange(n),
-        **{name: np.full(n, error_m) for name in ("x_m", "y_m", "speed_mps", "age_ms")},
-        "position_error_m": np.full(n, error_m),
-    }
+    named = {"id": ["ego"] * n, "staleness": ["live"] * n}
+    counted = {name: np.arange(n) for name in ("sequence", "lost", "rejected")}
+    measured = {name: np.full(n, error_m) for name in recording.SCHEMAS["twins"].names}
+    return measured | named | counted | {"time_s": np.array(times_s)}
 
 
 def test_every_table_is_there_with_its_columns_even_when_empty(tmp_path: Path) -> None:

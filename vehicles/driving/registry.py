@@ -12,8 +12,11 @@ from network.plugins import build, named_class
 from network.settings import ClassPath, Settings
 from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
+from vehicles.driving.cacc import Cacc, CaccSettings
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
+from vehicles.driving.platoon import Platoon, PlatoonSettings
 from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
 
 
@@ -53,6 +56,9 @@ class Drive(Settings):
     emergency_brake_warning: NoSettings | None = None
     remote_driving: RemoteDrivingSettings | None = None
     network_aware: NetworkAwareSettings | None = None
+    cacc: CaccSettings | None = None
+    platoon: PlatoonSettings | None = None
+    intersection_warning: NoSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -103,7 +109,15 @@ class Drive(Settings):
 
 FUNCTIONS: dict[str, Any] = {
     function.name: function
-    for function in (Acc, EmergencyBrakeWarning, NetworkAware, RemoteDriving)
+    for function in (
+        Acc,
+        Cacc,
+        EmergencyBrakeWarning,
+        IntersectionWarning,
+        NetworkAware,
+        Platoon,
+        RemoteDriving,
+    )
 }
 """Classes of the functions that come with the bridge, by name."""
 

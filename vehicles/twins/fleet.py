@@ -1,128 +1,431 @@
-"""All twins as arrays, and the order in which what is heard of them counts."""
+"""All twins as arrays: which message counts when, and what each twin is by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
-from network.arrays import Floats, Ints
-from vehicles.twins.estimator import Motion, predict
-from vehicles.twins.telemetry import Telemetry
+from network.arrays import Bools, Floats, Ints
+from vehicles.twins.estimator import MotionNoise, predict, predict_covariance, update
+from vehicles.twins.rejections import Rejection
+from vehicles.twins.reports import Reports
 
-# How far back a message is remembered, to tell one that is late from one that came twice.
+NS_PER_S = 1_000_000_000
+
+# Sequence numbers remembered, to tell a message that is late from one that came twice.
 _REMEMBERED = 64
+# Estimates remembered, to put a late message in its place and filter anew from there.
+_WINDOW = 6
+# Normalised innovation squared that one true message in a million exceeds (chi-square, 6 degrees).
+_GATE = 38.3
+# So many implausible messages in a row are the truth, and the twin was wrong.
+_STRIKES = 5
+# Clocks: what no sender's can be wrong by, what is a step and no drift, what is no latency of a
+# network, and how fast they drift apart (of quartz, from memory).
+_CLOCK_LIMIT_NS = 60 * NS_PER_S
+_CLOCK_STEP_NS = NS_PER_S
+_LONGEST_LATENCY_NS = 5 * NS_PER_S
+_DRIFT = 1e-4
+# Beyond this a sequence has begun anew: nobody loses so many in a row and is the same vehicle.
+_LONGEST_GAP = 10_000
+_LONG_AGO_NS = np.iinfo(np.int64).min // 2
+
+
+class Staleness(IntEnum):
+    """How old a twin's newest information is."""
+
+    LIVE = 0
+    LATE = 1
+    LOST = 2
 
 
 class FleetState(NamedTuple):
-    """Every twin at one instant; all arrays have shape (twins,), in the order of `ids`.
+    """Every twin at one instant; arrays have one row per twin, in the order of `ids`.
 
-    `age_ns` is the age of information: the instant less the sending of the newest message.
-    `sequence` is that message's number, `messages` how many different ones came, `late` how many
-    of those came after a newer one and so changed nothing, `lost` how many numbers between the
-    lowest and the newest never came.
+    `state` is (x, y, heading, speed, acceleration, turn rate) with its `covariance`, shapes (n, 6)
+    and (n, 6, 6). `age_ns` is the age of information: the instant less the sending of the newest
+    message, by the receiver's clock. `clock_ahead_ns` is by how much the sender's clock is ahead.
+    `sequence` is the newest message's number; `messages` were taken in, `late` of them after a
+    newer one; `lost` numbers between the lowest and the newest never came, `rejected` came and
+    weren't taken in. `nis` is the newest message's normalised innovation squared. `rsrp_dbm` and
+    `sinr_db` are the newest that the vehicle reported, NaN if none.
     """
 
     ids: tuple[str, ...]
-    x_m: Floats
-    y_m: Floats
-    heading_rad: Floats
-    speed_mps: Floats
-    acceleration_mps2: Floats
-    yaw_rate_radps: Floats
+    state: Floats
+    covariance: Floats
     age_ns: Ints
+    clock_ahead_ns: Ints
     sequence: Ints
     messages: Ints
     late: Ints
     lost: Ints
+    rejected: Ints
+    nis: Floats
+    rsrp_dbm: Floats
+    sinr_db: Floats
+
+    def staleness(self, late_after_ns: int, lost_after_ns: int) -> Ints:
+        """Each twin's `Staleness` by its age of information."""
+        return (self.age_ns > late_after_ns).astype(np.int64) + (self.age_ns > lost_after_ns)
+
+    def position_sigma_m(self) -> Floats:
+        """Root of the mean squared distance by which positions are expected to be wrong [m]."""
+        sigma: Floats = np.sqrt(self.covariance[:, 0, 0] + self.covariance[:, 1, 1])
+        return sigma
 
 
 class Fleet:
-    """The twins of a run.
+    """The twins of a fleet.
 
-    A twin follows the newest message by sequence number. What `apply` is given at once it takes in
-    the order of vehicle and sequence number, so the order in which a broker delivered it does not
-    matter: the twins are a function of the messages and of which came in the same call.
+    Messages count by the instant of their sending. What `apply` is given at once it takes in that
+    order, so the order in which a broker delivered it doesn't matter: the twins are a function of
+    the messages and of which came in the same call. A late message is put in its place and the
+    estimates after it are made anew. What can't be true is rejected and counted by reason, but
+    when a vehicle insists, its twin begins anew.
+
+    A sender's clock is seen through the least delay of its messages: one that is ahead makes
+    messages arrive before they were sent, one far behind makes all of them older than any network
+    does. Between the two it can't be told from latency, and is believed.
+
+    Args:
+        noise: what disturbs the vehicles' motion.
+        most: how many twins there can be.
     """
 
-    def __init__(self) -> None:
-        self.duplicates = 0
+    def __init__(self, noise: MotionNoise | None = None, *, most: int = 100_000) -> None:
+        self.rejected: Counter[Rejection] = Counter()
+        self._noise = noise or MotionNoise()
+        self._most = most
         self._slot_of: dict[str, int] = {}
-        self._seen: list[int] = []  # bit k: the message k before the newest has come
-        self._motion = np.zeros((0, len(Motion._fields)))
-        self._counts = np.zeros((0, len(_COUNTS)), dtype=np.int64)
+        self._tracks = _Tracks(64)
 
     def __len__(self) -> int:
         return len(self._slot_of)
 
-    def apply(self, messages: Iterable[Telemetry]) -> None:
-        """Take messages in, in any order; those heard before are counted in `duplicates`."""
-        for message in sorted(messages, key=lambda m: (m.vehicle_id, m.sequence)):
-            slot = self._slot_of.get(message.vehicle_id)
-            if slot is None:
-                self._enter(message)
-            else:
-                self._update(slot, message)
+    def __contains__(self, vehicle_id: str) -> bool:
+        return vehicle_id in self._slot_of
+
+    def apply(self, reports: Reports) -> None:
+        """Take messages in, in any order."""
+        delay_ns = reports.received_ns - reports.sent_ns
+        placed = np.isfinite(reports.measured[:, :2]).all(axis=1)
+        on_time = np.abs(delay_ns) <= _CLOCK_LIMIT_NS
+        self._reject(Rejection.UNPLACED, int((~placed).sum()))
+        self._reject(Rejection.CLOCK, int((placed & ~on_time).sum()))
+        rows = np.flatnonzero(placed & on_time)
+        if len(rows) == 0:
+            return
+        # By vehicle first: new ones enter in an order that doesn't hang on the delivery.
+        ids = [reports.vehicle_ids[row] for row in rows.tolist()]
+        slot_of = {vehicle_id: self._slot(vehicle_id) for vehicle_id in sorted(set(ids))}
+        slots = np.array([slot_of[vehicle_id] for vehicle_id in ids], dtype=np.int64)
+        order = np.lexsort((reports.sequence[rows], reports.sent_ns[rows], slots))
+        rows, slots = rows[order], slots[order]
+        self._reject(Rejection.FLEET_FULL, int((slots < 0).sum()))
+        rows, slots = rows[slots >= 0], slots[slots >= 0]
+        for nth in _one_of_each(slots):
+            self._take(slots[nth], reports.take(rows[nth]))
 
     def state(self, instant_ns: int) -> FleetState:
-        """Every twin, predicted from its newest message to an instant [ns]."""
-        twins = len(self)
-        sent_ns, sequence, lowest, messages, late = self._counts[:twins].T.copy()
-        age_ns = instant_ns - sent_ns
-        now = predict(Motion(*self._motion[:twins].T), age_ns)
+        """Every twin, predicted to an instant [ns] that isn't before its newest message."""
+        rows = slice(len(self))
+        tracks = self._tracks
+        newest, covariance = tracks.state[rows, -1], tracks.covariance[rows, -1]
+        age_ns = instant_ns - tracks.time_ns[rows, -1]
+        ahead_ns = np.maximum(age_ns, 0)
         return FleetState(
             ids=tuple(self._slot_of),
-            **now._asdict(),
+            state=predict(newest, ahead_ns),
+            covariance=predict_covariance(newest, covariance, ahead_ns, self._noise),
             age_ns=age_ns,
-            sequence=sequence,
-            messages=messages,
-            late=late,
-            lost=sequence - lowest + 1 - messages,
+            clock_ahead_ns=tracks.clock_ahead_ns[rows].copy(),
+            sequence=tracks.sequence[rows].copy(),
+            messages=tracks.messages[rows].copy(),
+            late=tracks.late[rows].copy(),
+            lost=tracks.lost(rows),
+            rejected=tracks.rejected[rows].copy(),
+            nis=tracks.nis[rows].copy(),
+            rsrp_dbm=tracks.rsrp_dbm[rows].copy(),
+            sinr_db=tracks.sinr_db[rows].copy(),
         )
 
-    def _enter(self, message: Telemetry) -> None:
-        slot = len(self)
-        if slot == len(self._motion):
-            room = max(64, slot)
-            self._motion = np.pad(self._motion, ((0, room), (0, 0)))
-            self._counts = np.pad(self._counts, ((0, room), (0, 0)))
-        self._slot_of[message.vehicle_id] = slot
-        self._seen.append(1)
-        self._motion[slot] = _motion_of(message)
-        self._counts[slot] = (message.sent_ns, message.sequence, message.sequence, 1, 0)
+    def forget(self, before_ns: int) -> list[str]:
+        """Let go of twins whose newest message was sent before an instant [ns]; their ids."""
+        old = self._tracks.time_ns[: len(self), -1] < before_ns
+        if not old.any():
+            return []
+        ids = np.array(list(self._slot_of), dtype=object)
+        self._tracks.keep(np.flatnonzero(~old))
+        self._slot_of = {vehicle_id: slot for slot, vehicle_id in enumerate(ids[~old].tolist())}
+        forgotten: list[str] = ids[old].tolist()
+        return forgotten
 
-    def _update(self, slot: int, message: Telemetry) -> None:
-        counts = self._counts[slot]
-        ahead = message.sequence - int(counts[_SEQUENCE])
-        if ahead > 0:
-            remembered = self._seen[slot] << ahead if ahead < _REMEMBERED else 0
-            self._seen[slot] = (remembered | 1) & (2**_REMEMBERED - 1)
-            self._motion[slot] = _motion_of(message)
-            counts[_SENT_NS] = message.sent_ns
-            counts[_SEQUENCE] = message.sequence
-            counts[_MESSAGES] += 1
-        elif -ahead >= _REMEMBERED:
-            # Too old to tell whether it came before: late, and still counted as lost.
-            counts[_LATE] += 1
-        elif self._seen[slot] >> -ahead & 1:
-            self.duplicates += 1
-        else:
-            self._seen[slot] |= 1 << -ahead
-            counts[_LOWEST] = min(counts[_LOWEST], message.sequence)
-            counts[_MESSAGES] += 1
-            counts[_LATE] += 1
+    def _slot(self, vehicle_id: str) -> int:
+        slot = self._slot_of.get(vehicle_id)
+        if slot is not None:
+            return slot
+        if len(self) == self._most:
+            return -1
+        slot = self._slot_of[vehicle_id] = len(self)
+        self._tracks.make_room(slot + 1)
+        return slot
+
+    def _reject(self, reason: Rejection, count: int) -> None:
+        if count:
+            self.rejected[reason] += count
+
+    def _refuse(self, reason: Rejection, slots: Ints, *, strike: bool = False) -> None:
+        self._reject(reason, len(slots))
+        self._tracks.rejected[slots] += 1
+        if strike:
+            self._tracks.strikes[slots] += 1
+
+    def _take(self, slots: Ints, reports: Reports) -> None:
+        """Take in one message of each of some vehicles."""
+        tracks = self._tracks
+        delay_ns = reports.received_ns - reports.sent_ns
+        fresh = (tracks.messages[slots] == 0) | (tracks.strikes[slots] >= _STRIKES)
+        newer = reports.sent_ns > tracks.sent_ns[slots]
+        behind = tracks.sequence[slots] - reports.sequence
+        least_ns = tracks.least_delay_ns[slots] + (
+            _DRIFT * (reports.received_ns - tracks.received_ns[slots])
+        ).astype(np.int64)
+
+        repeated = ~fresh & ~newer & tracks.has_seen(slots, behind)
+        too_old = ~fresh & ~newer & ~repeated & (
+            (behind >= _REMEMBERED) | ~tracks.remembers(slots, reports.sent_ns)
+        )  # fmt: skip
+        by_clock = ~fresh & ~repeated & ~too_old & (
+            (delay_ns < np.minimum(least_ns, 0) - _CLOCK_STEP_NS) | (~newer & (behind <= 0))
+        )  # fmt: skip
+        self._refuse(Rejection.DUPLICATE, slots[repeated])
+        out_of_time = too_old & (delay_ns - least_ns > 2 * _LONGEST_LATENCY_NS)
+        self._refuse(Rejection.TOO_OLD, slots[too_old & ~out_of_time])
+        self._refuse(Rejection.TOO_OLD, slots[out_of_time], strike=True)
+        self._refuse(Rejection.CLOCK, slots[by_clock], strike=True)
+
+        good = ~(repeated | too_old | by_clock)
+        tracks.set_clock(
+            slots[good], np.where(fresh, delay_ns, np.minimum(least_ns, delay_ns))[good]
+        )
+        for part, take in (
+            (fresh & good, self._begin),
+            (~fresh & good & newer, self._follow),
+            (~fresh & good & ~newer, self._put_in_place),
+        ):
+            if part.any():
+                rows = np.flatnonzero(part)
+                take(slots[rows], reports.take(rows))
+
+    def _begin(self, slots: Ints, reports: Reports) -> None:
+        """Start twins, or start them anew, from one message each."""
+        tracks = self._tracks
+        tracks.time_ns[slots] = _LONG_AGO_NS
+        covariance = reports.variance[:, :, None] * np.eye(reports.variance.shape[1])
+        tracks.append(slots, reports, reports.measured, covariance)
+        tracks.nis[slots] = np.nan
+        tracks.begin_count(slots, reports.sequence)
+        tracks.accept(slots, reports)
+
+    def _follow(self, slots: Ints, reports: Reports) -> None:
+        """Move twins on by messages newer than any before."""
+        tracks = self._tracks
+        before, covariance = tracks.state[slots, -1], tracks.covariance[slots, -1]
+        since_ns = reports.sent_ns - tracks.clock_ahead_ns[slots] - tracks.time_ns[slots, -1]
+        after = update(
+            predict(before, since_ns),
+            predict_covariance(before, covariance, since_ns, self._noise),
+            reports.measured,
+            reports.variance,
+        )
+        true = after.nis <= _GATE
+        self._refuse(Rejection.OUTLIER, slots[~true], strike=True)
+        rows = np.flatnonzero(true)
+        slots, reports = slots[rows], reports.take(rows)
+        tracks.append(slots, reports, after.state[rows], after.covariance[rows])
+        tracks.nis[slots] = after.nis[rows]
+        tracks.count_newer(slots, reports.sequence)
+        tracks.accept(slots, reports)
+
+    def _put_in_place(self, slots: Ints, reports: Reports) -> None:
+        """Take in messages that come late, and make the estimates after them anew."""
+        tracks = self._tracks
+        time_ns = reports.sent_ns - tracks.clock_ahead_ns[slots]
+        place = _WINDOW - 1 - (tracks.time_ns[slots] > time_ns[:, None]).sum(axis=1)
+        anchor, anchor_covariance = tracks.state[slots, place], tracks.covariance[slots, place]
+        since_ns = time_ns - tracks.time_ns[slots, place]
+        here = update(
+            predict(anchor, since_ns),
+            predict_covariance(anchor, anchor_covariance, since_ns, self._noise),
+            reports.measured,
+            reports.variance,
+        )
+        true = here.nis <= _GATE
+        self._refuse(Rejection.OUTLIER, slots[~true], strike=True)
+        rows = np.flatnonzero(true)
+        slots, reports, place = slots[rows], reports.take(rows), place[rows]
+        tracks.insert(slots, place, reports, here.state[rows], here.covariance[rows])
+        for entry in range(1, _WINDOW):
+            after = slots[place < entry]
+            before, covariance = tracks.state[after, entry - 1], tracks.covariance[after, entry - 1]
+            since_ns = tracks.time_ns[after, entry] - tracks.time_ns[after, entry - 1]
+            again = update(
+                predict(before, since_ns),
+                predict_covariance(before, covariance, since_ns, self._noise),
+                tracks.measured[after, entry],
+                tracks.variance[after, entry],
+            )
+            tracks.state[after, entry] = again.state
+            tracks.covariance[after, entry] = again.covariance
+        tracks.count_late(slots, reports.sequence)
 
 
-_COUNTS = _SENT_NS, _SEQUENCE, _LOWEST, _MESSAGES, _LATE = range(5)
+class _Tracks:
+    """What is kept of every twin. The window's entries are in order of time, the newest last."""
+
+    def __init__(self, capacity: int) -> None:
+        self.time_ns = np.full((capacity, _WINDOW), _LONG_AGO_NS)
+        self.measured = np.zeros((capacity, _WINDOW, 6))
+        self.variance = np.zeros((capacity, _WINDOW, 6))
+        self.state = np.zeros((capacity, _WINDOW, 6))
+        self.covariance = np.zeros((capacity, _WINDOW, 6, 6))
+        self.nis = np.full(capacity, np.nan)
+        self.rsrp_dbm = np.full(capacity, np.nan)
+        self.sinr_db = np.full(capacity, np.nan)
+        self.sent_ns = np.zeros(capacity, dtype=np.int64)
+        self.received_ns = np.zeros(capacity, dtype=np.int64)
+        self.least_delay_ns = np.zeros(capacity, dtype=np.int64)
+        self.clock_ahead_ns = np.zeros(capacity, dtype=np.int64)
+        self.sequence = np.zeros(capacity, dtype=np.int64)
+        self.lowest = np.zeros(capacity, dtype=np.int64)
+        self.numbered = np.zeros(capacity, dtype=np.int64)  # of them, since the count began
+        self.lost_before = np.zeros(capacity, dtype=np.int64)
+        self.seen = np.zeros(capacity, dtype=np.uint64)  # bit k: the message k before the newest
+        self.messages = np.zeros(capacity, dtype=np.int64)
+        self.late = np.zeros(capacity, dtype=np.int64)
+        self.rejected = np.zeros(capacity, dtype=np.int64)
+        self.strikes = np.zeros(capacity, dtype=np.int64)
+
+    def make_room(self, count: int) -> None:
+        """Have at least so many rows."""
+        if count > len(self.time_ns):
+            fresh = _Tracks(len(self.time_ns))
+            for name, array in vars(self).items():
+                setattr(self, name, np.concatenate([array, getattr(fresh, name)]))
+
+    def keep(self, slots: Ints) -> None:
+        """Let go of all rows but these, which close up."""
+        fresh = _Tracks(max(64, len(slots)))
+        for name, array in vars(fresh).items():
+            array[: len(slots)] = getattr(self, name)[slots]
+            setattr(self, name, array)
+
+    def lost(self, slots: Ints | slice) -> Ints:
+        """Numbers that never came, up to the newest."""
+        return self.lost_before[slots] + (
+            self.sequence[slots] - self.lowest[slots] + 1 - self.numbered[slots]
+        )
+
+    def has_seen(self, slots: Ints, behind: Ints) -> Bools:
+        """Whether the message so many before the newest has come."""
+        shift = np.clip(behind, 0, _REMEMBERED - 1).astype(np.uint64)
+        known = (behind >= 0) & (behind < _REMEMBERED)
+        return known & ((self.seen[slots] >> shift) & np.uint64(1)).astype(np.bool_)
+
+    def remembers(self, slots: Ints, sent_ns: Ints) -> Bools:
+        """Whether there is an estimate at or before this instant of the senders' clocks."""
+        times_ns = self.time_ns[slots]
+        oldest_ns = np.where(times_ns == _LONG_AGO_NS, np.iinfo(np.int64).max, times_ns).min(axis=1)
+        remembered: Bools = sent_ns - self.clock_ahead_ns[slots] >= oldest_ns
+        return remembered
+
+    def set_clock(self, slots: Ints, least_delay_ns: Ints) -> None:
+        """Take the least delay for known, and move what is remembered with the sender's clock."""
+        self.least_delay_ns[slots] = least_delay_ns
+        believed = (least_delay_ns >= 0) & (least_delay_ns <= _LONGEST_LATENCY_NS)
+        ahead_ns = np.where(believed, 0, -least_delay_ns)
+        moved_ns = ahead_ns - self.clock_ahead_ns[slots]
+        times_ns = self.time_ns[slots]
+        self.time_ns[slots] = np.where(
+            times_ns == _LONG_AGO_NS, times_ns, times_ns - moved_ns[:, None]
+        )
+        self.clock_ahead_ns[slots] = ahead_ns
+
+    def append(self, slots: Ints, reports: Reports, state: Floats, covariance: Floats) -> None:
+        """Add the newest estimates, and the messages that they rest on."""
+        for array in (self.time_ns, self.measured, self.variance, self.state, self.covariance):
+            array[slots, :-1] = array[slots, 1:]
+        self._set(slots, -1, reports, state, covariance)
+
+    def insert(
+        self, slots: Ints, place: Ints, reports: Reports, state: Floats, covariance: Floats
+    ) -> None:
+        """Put estimates at their place, each after the entry that is there now; the oldest goes."""
+        entry = np.arange(_WINDOW)
+        source = np.where(entry < place[:, None], entry + 1, entry)
+        for array in (self.time_ns, self.measured, self.variance, self.state, self.covariance):
+            array[slots] = array[slots[:, None], source]
+        self._set(slots, place, reports, state, covariance)
+
+    def _set(
+        self, slots: Ints, place: Ints | int, reports: Reports, state: Floats, covariance: Floats
+    ) -> None:
+        self.time_ns[slots, place] = reports.sent_ns - self.clock_ahead_ns[slots]
+        self.measured[slots, place] = reports.measured
+        self.variance[slots, place] = reports.variance
+        self.state[slots, place] = state
+        self.covariance[slots, place] = covariance
+
+    def begin_count(self, slots: Ints, sequence: Ints) -> None:
+        """Count messages from this one on, keeping what was lost before."""
+        before = self.messages[slots] > 0
+        self.lost_before[slots[before]] = self.lost(slots[before])
+        self.lowest[slots] = self.sequence[slots] = sequence
+        self.numbered[slots] = 1
+        self.seen[slots] = 1
+
+    def count_newer(self, slots: Ints, sequence: Ints) -> None:
+        """Count messages that are newer than any before; a sequence may begin anew."""
+        ahead = sequence - self.sequence[slots]
+        anew = (ahead <= 0) | (ahead > _LONGEST_GAP)
+        self.begin_count(slots[anew], sequence[anew])
+        on, ahead, sequence = slots[~anew], ahead[~anew], sequence[~anew]
+        shift = np.minimum(ahead, _REMEMBERED - 1).astype(np.uint64)
+        remembered = np.where(ahead < _REMEMBERED, self.seen[on] << shift, np.uint64(0))
+        self.seen[on] = remembered | np.uint64(1)
+        self.sequence[on] = sequence
+        self.numbered[on] += 1
+
+    def count_late(self, slots: Ints, sequence: Ints) -> None:
+        """Count messages that came after a newer one."""
+        behind = (self.sequence[slots] - sequence).astype(np.uint64)
+        self.seen[slots] |= np.uint64(1) << behind
+        self.lowest[slots] = np.minimum(self.lowest[slots], sequence)
+        self.numbered[slots] += 1
+        self.messages[slots] += 1
+        self.late[slots] += 1
+        self.strikes[slots] = 0
+
+    def accept(self, slots: Ints, reports: Reports) -> None:
+        """Remember of the newest messages what is no estimate."""
+        self.sent_ns[slots] = reports.sent_ns
+        self.received_ns[slots] = reports.received_ns
+        self.rsrp_dbm[slots] = reports.rsrp_dbm
+        self.sinr_db[slots] = reports.sinr_db
+        self.messages[slots] += 1
+        self.strikes[slots] = 0
 
 
-def _motion_of(message: Telemetry) -> tuple[float, ...]:
-    return (
-        message.x_m,
-        message.y_m,
-        message.heading_rad,
-        message.speed_mps,
-        message.acceleration_mps2,
-        message.yaw_rate_radps,
-    )
+def _one_of_each(slots: Ints) -> Iterator[Ints]:
+    """Rows of the first message of each slot, then of the second, ...; `slots` is sorted."""
+    if len(slots) == 0:
+        return
+    first = np.flatnonzero(np.diff(slots, prepend=-1))
+    nth = np.arange(len(slots)) - np.repeat(first, np.diff(first, append=len(slots)))
+    for number in range(int(nth.max()) + 1):
+        yield np.flatnonzero(nth == number)

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from vehicles.twins.broker import BrokerAddress, EmbeddedBroker
+from vehicles.twins.broker import BrokerAddress
+from vehicles.twins.embedded_broker import EmbeddedBroker
+from vehicles.twins.lockstep import LockstepTwins
 from vehicles.twins.service import TwinService
 from vehicles.twins.telemetry import Telemetry
+from vehicles.twins.topics import Topics
 
-MakeService = Callable[..., TwinService]
+Connect = Callable[..., LockstepTwins]
 
 
 def telemetry(vehicle_id: str = "ego", sequence: int = 0, **changed: float) -> Telemetry:
@@ -29,7 +32,7 @@ def telemetry(vehicle_id: str = "ego", sequence: int = 0, **changed: float) -> T
         "acceleration_mps2": -0.5,
         "yaw_rate_radps": 0.02,
     }
-    return Telemetry(vehicle_id, sequence, **(values | changed))
+    return Telemetry(vehicle_id, sequence, **(values | changed))  # type: ignore[arg-type]
 
 
 def free_port() -> int:
@@ -100,16 +103,23 @@ def broker(request: pytest.FixtureRequest) -> BrokerAddress:
 
 
 @pytest.fixture
-def connect() -> Iterator[MakeService]:
-    """Start services; they are closed after the test, before its broker."""
-    services: list[TwinService] = []
+def connect() -> Iterator[Connect]:
+    """Connect lockstep twins to a broker; they are closed after the test, before the broker."""
+    started: list[LockstepTwins] = []
 
-    def start(address: BrokerAddress, run_id: str = "run") -> TwinService:
-        service = TwinService(address, run_id)
-        services.append(service)
-        service.start()
-        return service
+    def start(
+        address: BrokerAddress,
+        run_id: str = "run",
+        *,
+        gateway: bool = False,
+        service: TwinService | None = None,
+    ) -> LockstepTwins:
+        topics = Topics(run_id)
+        twins = LockstepTwins(address, topics, service or TwinService(topics), gateway=gateway)
+        started.append(twins)
+        twins.start()
+        return twins
 
     yield start
-    for service in services:
-        service.close()
+    for twins in started:
+        twins.close()

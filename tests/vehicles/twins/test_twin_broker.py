@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from vehicles.twins.broker import BrokerAddress, EmbeddedBroker
+from vehicles.twins.broker import BrokerAddress
+from vehicles.twins.embedded_broker import EmbeddedBroker
 
 
 @pytest.mark.parametrize(
@@ -11,6 +12,7 @@ from vehicles.twins.broker import BrokerAddress, EmbeddedBroker
         ("mqtt://localhost", BrokerAddress("localhost", 1883)),
         ("mqtts://broker.example/", BrokerAddress("broker.example", 8883, tls=True)),
         ("mqtt://[::1]:1900", BrokerAddress("::1", 1900)),
+        ("mqtt://localhost?version=5", BrokerAddress("localhost", 1883, version="5")),
         ("mqtt://ann:s%40cret@host:1900", BrokerAddress("host", 1900, "ann", "s@cret")),
     ],
 )
@@ -30,6 +32,8 @@ def test_a_broker_url_is_read(url: str, address: BrokerAddress) -> None:
         "mqtt://u:s3cret@host:port",
         "mqtt://u:s3cret@host/topic",
         "mqtt://u:s3cret@host?tls=1",
+        "mqtt://u:s3cret@host?version=4",
+        "mqtt://u:s3cret@host?version",
     ],
 )
 def test_anything_else_is_refused_without_telling_the_password(url: str) -> None:
