@@ -189,7 +189,8 @@ CALLS: dict[str, dict[str, Call]] = {
         ),
         "tick": Call("world.tick()"),
         "try_spawn_actor": Call(
-            "assert world.try_spawn_actor(library.find('vehicle.audi.a2'), spawn_points[30]) is None"
+            "audi = library.find('vehicle.audi.a2')\n"
+            "assert world.try_spawn_actor(audi, spawn_points[30]) is None"
         ),
         "unload_map_layer": partly("world.unload_map_layer(carla.MapLayer.All)", _SCENE),
         "wait_for_tick": Call("...", note="tried by the tests of asynchronous mode"),
