@@ -122,6 +122,7 @@ def run(
         digest=digest,
         verdicts=[verdict._asdict() for verdict in verdicts],
         reached_s=scenario.duration_s,
+        took_s=round(time.monotonic() - began_s, 3),
         wall_s={name: round(spent, 3) for name, spent in coordinator.wall_s.items()},
     )
     return Outcome(run_dir, digest, kpis, verdicts)
