@@ -91,7 +91,7 @@ def test_at_a_blind_corner_it_brakes_harder_the_later_it_hears(tmp_path: Path) -
 
 def test_network_aware_keeps_more_distance_the_later_it_hears(tmp_path: Path) -> None:
     runs = Paired(tmp_path, *AWARE)
-    assert rising(runs.delayed("ego.mean_time_headway_s", (0, 60, 120, 240)))
+    assert rising(runs.delayed("ego.mean_time_headway_s", (0, 150, 200, 250)))
 
 
 @pytest.mark.slow
