@@ -29,6 +29,7 @@ from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
+from cosim.sides.roadside import RoadsideUnits
 from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
@@ -136,6 +137,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
+    sight = shapely.STRtree(outlines) if outlines else None
     traffic = SumoTraffic(
         scenario.traffic,
         users,
@@ -160,11 +162,15 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         link,
         users,
         frame=frame,
-        buildings=shapely.STRtree(outlines) if outlines else None,
+        buildings=sight,
         step_ns=to_ns(scenario.driving.step_s),
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
+    if scenario.v2x.roadside is not None:
+        sides.append(
+            RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
+        )
     sources: list[Source] = [vehicles, link, driving, events]
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
