@@ -30,10 +30,11 @@ from network.packet import (
 from network.plugins import scheduler
 from network.radio.channel import Sight
 from network.ran.cells import Bounds, Timeline, utilisation_of
-from network.ran.connections import NO_CELL, Connections
+from network.ran.connections import Connections
 from network.ran.fades import DOWN, UP
 from network.ran.layered import LayeredScheduler
-from network.ran.layers import Layer, layers_of, slices_of
+from network.ran.layers import NO_CELL, Layer, layers_of, slices_of
+from network.ran.reception import Reception
 from network.ran.scheduler import Arrivals, Scheduler
 from network.settings import NetworkSettings
 
@@ -98,13 +99,13 @@ class Link(LegByLeg):
         wired = WireImpairments.wanted(settings)
         self._wire = WireImpairments(settings, self.cell_names, seed) if wired else None
         self._request_offset_ns = np.zeros(len(self._attached), dtype=np.int64)
+        self._grant_later_ns = np.repeat(
+            [layer.grant_ns for layer in layers], [len(layer.cell_names) for layer in layers]
+        )
+        stations = len(self._attached)
+        self._reception = Reception(stations, layers, seed=seed, down=self._down, up=self._up)
         self._connections = Connections(
-            len(self._attached),
-            layers,
-            seed=seed,
-            down=self._down,
-            up=self._up,
-            interrupt=self._put_back,
+            stations, layers, self._reception, seed=seed, interrupt=self._put_back
         )
 
     def attach(self, station: int, key: str, antenna_height_m: float, *, subscribed: bool) -> None:
@@ -132,7 +133,7 @@ class Link(LegByLeg):
 
     def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
         """Return the downlink SINR to be expected at places; as for every link."""
-        return self._connections.expected_sinr_db(x_m, y_m, height_m)
+        return self._reception.expected_sinr_db(x_m, y_m, height_m)
 
     def cell_state(self) -> CellState:
         """Return the load of all cells over the last measurement period."""
@@ -214,7 +215,7 @@ class Link(LegByLeg):
         rows, station, begin, serving = rows[go], station[go], begin[go], serving[go]
         flights.plan_ns[rows, 2:] = begin[:, None]
         flights.book(rows, begin)
-        reported_db, sinr_db, faded = link.quality(UP if up else DOWN, station, begin)
+        reported_db, sinr_db, faded = self._reception.quality(UP if up else DOWN, station, begin)
         scheduler = self._up if up else self._down
         plan, fate = scheduler.serve(
             to_ns,
@@ -248,8 +249,8 @@ class Link(LegByLeg):
         flights = self._flights
         up = leg == Leg.UP_RADIO
         cells = (flights.cell_up if up else flights.cell_down)[rows]
-        one_way_ns = self._connections.one_way_ns[cells]
-        asking_ns = 2 * one_way_ns + self._connections.grant_ns[cells]
+        one_way_ns = self._reception.one_way_ns[cells]
+        asking_ns = 2 * one_way_ns + self._grant_later_ns[cells]
         asks = up & ~self._has_grant[flights.five_qi[rows]]
         flights.plan_ns[rows, 2:] += (one_way_ns + asks * asking_ns)[:, None]
 

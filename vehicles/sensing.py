@@ -16,6 +16,7 @@ from pydantic import Field
 from network.arrays import Bools, Floats, Ints
 from network.settings import Settings
 from vehicles.state import Kinematics, RoadUsers
+from vehicles.weather import WeatherSettings
 
 RAYS = 16
 """Rays over each target: the grain of the visible share is 1/16."""
@@ -35,6 +36,14 @@ class SensorSettings(Settings):
     visible_share: float = Field(
         0.25, gt=0.0, le=1.0, description="Share of a body's angular extent that must be visible."
     )
+
+    def through(self, weather: WeatherSettings) -> SensorSettings:
+        """These sensors in a weather, with the ranges that it leaves them."""
+        ranges_m = {
+            "range_m": weather.optical_range_m(self.range_m),
+            "near_range_m": weather.optical_range_m(self.near_range_m),
+        }
+        return self.model_copy(update=ranges_m)
 
 
 class Sensed(NamedTuple):

@@ -218,7 +218,8 @@ def draw_coverage(
         if number // columns == rows - 1:
             axes.set_xlabel("x [m]")
     _draw_way(maps[-1], run, vehicle_ids)
-    radio = run.scenario.network.radio
+    network = run.scenario.network
+    radio = network.radio
     title(
         figure,
         run,
@@ -226,7 +227,7 @@ def draw_coverage(
         f"antennas at {_STATION_HEIGHT_M} m; each cell's load as it was on average\n"
         f"triangles: sites, with the directions of their sectors; "
         f"grey ground: no cell to select (RSRP under {least_dbm:g} dBm)"
-        + (" but a satellite's" if run.scenario.network.satellites else "")
+        + (" in NR on the ground" if network.lte or network.satellites else "")
         + ("; dark: buildings" if ground.buildings else ""),
     )
     return figure

@@ -29,6 +29,7 @@ from vehicles.driving.base import RoadAhead
 from vehicles.messages.spatem import Movement
 from vehicles.settings import DrivenSettings
 from vehicles.state import Kind, RoadUsers
+from vehicles.weather import WeatherSettings
 
 _KIND_OF_CLASS = {
     "truck": Kind.TRUCK,
@@ -50,6 +51,9 @@ _KIND_OF_CLASS = {
     "wheelchair": Kind.PEDESTRIAN,
 }
 
+
+# SUMO's friction of a lane knows no speed: taken is the one at 50 km/h.
+_TOWN_MPS = 50.0 / 3.6
 
 # What is subscribed to for persons, and for vehicles.
 _READ = (
@@ -90,6 +94,7 @@ class SumoTraffic:
         driven: the vehicles that the bridge drives.
         run_dir: the run's folder; SUMO's own files go to its folder `sumo`.
         seed: the run's seed, SUMO's too.
+        weather: water on the road makes SUMO's own drivers slower, as its model of friction has it.
         before_step: called with the instant [ns] that SUMO is about to reach, to act on vehicles.
     """
 
@@ -103,6 +108,7 @@ class SumoTraffic:
         *,
         run_dir: Path,
         seed: int,
+        weather: WeatherSettings,
         before_step: Callable[[Any, int], None],
     ) -> None:
         self.users = users
@@ -110,6 +116,10 @@ class SumoTraffic:
         self._run_dir = run_dir
         self._arguments = sumo_arguments(settings, run_dir, seed)
         self.step_ns = to_ns(float(self._arguments[self._arguments.index("--step-length") + 1]))
+        self._friction = float(weather.grip(np.array([_TOWN_MPS]))[0])
+        if self._friction < 1.0:
+            # Only vehicles with this device heed it.
+            self._arguments += ["--device.friction.probability", "1"]
         self._before_step = before_step
         self._awaited = list(driven)
         self._driven: dict[str, str] = {}
@@ -130,6 +140,9 @@ class SumoTraffic:
             self._api, self._process = _start_traci(
                 self._arguments, self._run_dir, gui=self._settings.gui
             )
+        if self._friction < 1.0:
+            for edge_id in self._api.edge.getIDList():
+                self._api.edge.setFriction(edge_id, self._friction)
         self._road = RoadReader(self._api)
         self._add_vehicles()
         self._read()

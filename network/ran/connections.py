@@ -8,34 +8,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats, Ints
 from network.base import RADIO_LINK_FAILURES, Cause, Handovers, StationState
-from network.draws import key_of
-from network.impairments import RadioImpairments
 from network.packet import NEVER, NS_PER_MS, Positions
-from network.phy import prb_count
-from network.radio.penetration import CarLoss
-from network.ran.cells import cells_of
-from network.ran.fades import UP, FadedPackets, Fades
 from network.ran.failures import ConnectionFailures
 from network.ran.fallback import FallbackTriggers
 from network.ran.handover import HandoverDelays, History, in_order_of_end
-from network.ran.layered import LayeredScheduler, LayeredSignals
-from network.ran.layers import Layer, slices_of
-from network.ran.measurement import (
-    Layer1Errors,
-    Levels,
-    RadioLinkMonitor,
-    layer_1_period_ms,
-)
-from network.ran.scheduler import Scheduler
+from network.ran.layers import NO_CELL, Layer, slices_of
+from network.ran.measurement import RadioLinkMonitor
+from network.ran.reception import Reception
 from network.ran.secondary import SecondaryCells
-from network.ran.signals import Signals
 from network.ran.triggers import HandoverTriggers
 
-NO_CELL = -1
 # Handed over to, the target asks for a preamble and an answer; three exchanges re-establish.
 _ROUND_TRIPS_TO_ACCESS, _ROUND_TRIPS_TO_REESTABLISH = 1, 3
 _AFTER_RADIO_LINK_FAILURE = [int(cause) for cause in RADIO_LINK_FAILURES]
@@ -60,40 +45,32 @@ class Connections:
 
     Every `measurement_period_ms` the stations measure all cells: from that follow the SINR they are
     served with until the next time, handovers and radio link failures. Between two instants that
-    `next_ns` names nothing here changes.
+    `next_ns` names nothing here and in the reception changes.
 
     Args:
         stations: Number of rows.
         layers: The network's layers, the one on the ground first; cells are numbered through.
+        reception: What the stations receive.
         seed: Seed of the run.
-        down: The downlink's scheduler, which knows how loaded the cells are.
-        up: The uplink's.
         interrupt: Is told stations whose cell ceases to serve them now, before it does.
-
-    Raises:
-        ValueError: An impairment of an unknown cell.
     """
 
     def __init__(
         self,
         stations: int,
         layers: tuple[Layer, ...],
+        reception: Reception,
         *,
         seed: int,
-        down: Scheduler | LayeredScheduler,
-        up: Scheduler | LayeredScheduler,
         interrupt: Callable[[Ints], None],
     ) -> None:
         ground = layers[0]
-        settings = self._settings = ground.settings
-        self._layers = layers
-        self._cells = slices_of(layers)
-        self._down, self._up = down, up
+        settings = ground.settings
+        handover = self._rules = settings.handover
         self._interrupt = interrupt
-        handover = settings.handover
-        names = tuple(name for layer in layers for name in layer.cell_names)
-        cells = len(names)
+        self._several = len(layers) > 1
         sizes = [len(layer.cell_names) for layer in layers]
+        cells = sum(sizes)
         self._layer_of_cell = np.repeat(np.arange(len(layers)), sizes)
         self._lte = np.repeat([layer.lte for layer in layers], sizes)
         sites = np.cumsum([0, *(layer.site_of_cell[-1] + 1 for layer in layers)])
@@ -106,46 +83,7 @@ class Connections:
         self._commands: deque[_Command] = deque()
         # By the layer that is gone to.
         self._delays = [HandoverDelays(layer.settings.handover, seed) for layer in layers]
-        self._air = (
-            RadioImpairments(settings, names, cells_of(ground.sites), prbs=down.prbs)
-            if RadioImpairments.wanted(settings)
-            else None
-        )
-        self._off_air = np.zeros(cells, dtype=np.bool_)
-        self._signals = self._signals_of(stations)
-        self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in layers])
-        """How long signals take through space to each cell's base station (cells,) [ns]."""
-        self.grant_ns = np.repeat([layer.grant_ns for layer in layers], sizes)
-        """How much longer a grant takes in each cell than the settings say (cells,) [ns]."""
-        self._car_loss = CarLoss(
-            settings.radio.in_car_share,
-            metallised_windows=settings.radio.metallised_windows,
-            seed=seed,
-        )
-        keys = np.array([key_of(name) for name in names], dtype=np.uint64)
-        self._fades = (
-            Fades(stations, settings, keys, seed=seed) if settings.radio.fast_fading else None
-        )
-        self._errors = (
-            Layer1Errors(
-                stations,
-                keys,
-                sigma_db=handover.layer_1_error_db,
-                period_ms=layer_1_period_ms(handover.smtc_period_ms),
-                seed=seed,
-            )
-            if handover.layer_1_error_db
-            else None
-        )
-        self._positions: Positions | None = None
-        self._attached = np.zeros(stations, dtype=np.bool_)
-        self._key = np.zeros(stations, dtype=np.uint64)
-        self._height_m = np.zeros(stations)
-        self._measured = np.zeros(stations, dtype=np.bool_)
-        self._down_sinr_db = np.full(stations, np.nan)
-        self._up_sinr_db = np.full(stations, np.nan)
-        self._reported_down_db = np.full(stations, np.nan)
-        self._reported_up_db = np.full(stations, np.nan)
+        self._reception = reception
         # The cell that a station is connected to; in EN-DC its master's, which data needn't take.
         self._serving = np.full(stations, NO_CELL)
         # It isn't served from `_blocked_from_ns` until `_blocked_until_ns`.
@@ -173,7 +111,7 @@ class Connections:
             None
             if ground.selectable
             else SecondaryCells(
-                stations, self._cells[0], cells, settings, seed=seed, moved=self._move_data
+                stations, slices_of(layers)[0], cells, settings, seed=seed, moved=self._move_data
             )
         )
         # Why a station is on the way into a new cell.
@@ -194,11 +132,9 @@ class Connections:
     @property
     def next_ns(self) -> int:
         """When something may change next [ns]."""
-        instants = [self._next_measurement_ns]
+        instants = [self._next_measurement_ns, self._reception.next_change_ns]
         if self._commands:
             instants.append(self._commands[0].instant_ns)
-        if self._air is not None:
-            instants.append(self._air.next_change_ns)
         if self._secondary is not None:
             instants.append(self._secondary.next_ns)
         return min(instants)
@@ -229,10 +165,7 @@ class Connections:
             antenna_height_m: Height of its antenna above ground [m].
         """
         self._state = None
-        self._attached[station] = True
-        self._key[station] = key
-        self._height_m[station] = antenna_height_m
-        self._measured[station] = False
+        self._reception.attach(station, key, antenna_height_m)
         self._serving[station] = NO_CELL
         self._blocked_from_ns[station] = self._now_ns
         self._blocked_until_ns[station] = NEVER
@@ -241,18 +174,11 @@ class Connections:
         self._failures.forget(station)
         if self._secondary is not None:
             self._secondary.leave(np.array([station]))
-        if self._errors is not None:
-            self._errors.reset(station)
-        if self._settings.radio.in_car_share:
-            loss_db = self._car_loss.loss_db(self._key[station : station + 1])
-            self._signals.lose(station, float(loss_db[0]))
-        if self._fades is not None:
-            self._fades.reset(station)
 
     def detach(self, station: int) -> None:
         """Take a station out."""
         self._state = None
-        self._attached[station] = False
+        self._reception.detach(station)
         self._serving[station] = NO_CELL
         self._changes.forget(station, self._now_ns)
         self._withdraw_commands(np.array([station]))
@@ -262,15 +188,18 @@ class Connections:
     def begin(self, positions: Positions) -> None:
         """Go on from where the stations are now; new ones select their first cell."""
         self._state = None
-        self._positions = positions
-        self._move_cells()
+        self._reception.move(self._now_ns, positions)
         self._change_air()
-        self._select_first_cells()
+        new = self._reception.begin()
+        if new.size:
+            found, cell = self._reception.select(new)
+            self._enter_cell(found, cell)
+            self._blocked_until_ns[found] = 0
 
     def reach(self, instant_ns: int) -> None:
         """Do what is due at an instant, not after `next_ns` [ns]."""
         self._now_ns = instant_ns
-        self._move_cells()
+        self._reception.move(instant_ns)
         self._change_air()
         self._execute_commands()
         if instant_ns == self._next_measurement_ns:
@@ -288,58 +217,15 @@ class Connections:
     def state(self) -> StationState:
         """Return the radio state of all stations."""
         if self._state is None:
-            self._state = self._present_state()
+            everyone = np.arange(len(self._serving))
+            self._state = self._reception.state(self.data_cell, self.blocked_ns(everyone)[1])
         return self._state
-
-    def quality(
-        self, way: int, stations: Ints, begin_ns: Ints
-    ) -> tuple[Floats, Floats, FadedPackets | None]:
-        """Return what packets (n,) are sent with: reported SINR, SINR [dB], and fast fading.
-
-        Args:
-            way: `fades.UP` or `fades.DOWN`.
-            stations: The station of each.
-            begin_ns: When each comes to its queue [ns].
-        """
-        reported_db = (self._reported_up_db if way == UP else self._reported_down_db)[stations]
-        sinr_db = (self._up_sinr_db if way == UP else self._down_sinr_db)[stations]
-        if self._fades is None:
-            return reported_db, sinr_db, None
-        assert self._positions is not None
-        return (
-            reported_db + self._fades.margin_db(stations, way),
-            sinr_db,
-            self._fades.packets(way, stations, sinr_db, self._positions, begin_ns),
-        )
-
-    def expected_sinr_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
-        """Return the downlink SINR to be expected at places; as `LinkModel.expected_sinr_db`."""
-        places = np.arange(len(x_m))
-        signals = self._signals_of(len(x_m))
-        signals.begin(places, x_m, y_m, height_m)
-        cell = self._selected(np.where(self._off_air, -np.inf, signals.rsrp_dbm))
-        on_air = ~self._off_air
-        down_db, _ = signals.sinr_db(
-            places,
-            np.maximum(cell, 0),
-            self._down.utilisation * on_air,
-            self._up.utilisation * on_air,
-        )
-        return np.where(cell == NO_CELL, -np.inf, down_db)
 
     def grow(self, stations: int) -> None:
         """Make room for more rows."""
-        more = (0, stations - len(self._attached))
+        more = (0, stations - len(self._serving))
         for name in (
-            "_attached",
-            "_key",
-            "_height_m",
-            "_measured",
             "_serving",
-            "_down_sinr_db",
-            "_up_sinr_db",
-            "_reported_down_db",
-            "_reported_up_db",
             "_blocked_from_ns",
             "_blocked_until_ns",
             "_commanded",
@@ -348,67 +234,33 @@ class Connections:
             "_cause",
         ):
             setattr(self, name, np.pad(getattr(self, name), more))
-        self._signals.grow(stations)
-        if self._errors is not None:
-            self._errors.grow(stations)
+        self._reception.grow(stations)
         self._triggers.grow(stations)
         if self._fallback is not None:
             self._fallback.grow(stations)
         if self._secondary is not None:
             self._secondary.grow(stations)
         self._failures.grow(stations)
-        if self._fades is not None:
-            self._fades.grow(stations)
         self._monitor.grow(stations)
         self._changes.grow(stations)
-
-    def _move_cells(self) -> None:
-        """Let what carries cells be where it is now."""
-        for layer in self._layers[1:]:
-            if layer.orbit is not None:
-                layer.orbit.move_to(self._now_ns)
-
-    def _select_first_cells(self) -> None:
-        """Let new stations measure and take the strongest cell."""
-        new = np.flatnonzero(self._attached & ~self._measured)
-        if not new.size:
-            return
-        self._signals.begin(new, *self._places(new), self._error_db(new))
-        self._hear_jammers(new)
-        self._measured[new] = True
-        found, cell = self._strongest(new)
-        self._enter_cell(found, cell)
-        self._blocked_until_ns[found] = 0
-
-    def _error_db(self, stations: Ints) -> NDArray[np.float32] | None:
-        if self._errors is None:
-            return None
-        return self._errors.at(self._now_ns, stations, self._key[stations])
 
     def _measure(self) -> None:
         """Take the measurements of this instant and act on them."""
         now = self._now_ns
-        self._up.measure(now)
-        self._down.measure(now)
-        if self._fades is not None:
-            self._fades.adapt()
-        rows = np.flatnonzero(self._attached)
+        rows = self._reception.measure()
         if not rows.size:
             return
-        self._signals.measure(rows, *self._places(rows), self._error_db(rows))
-        if len(self._layers) > 1:
-            self.one_way_ns = np.concatenate([layer.one_way_ns() for layer in self._layers])
-        self._hear_jammers(rows)
         serving = self._serving[rows]
         served = serving != NO_CELL
         here = rows[served]
-        self._reported_down_db[here] = self._down_sinr_db[here]
-        self._reported_up_db[here] = self._up_sinr_db[here]
-        self._update_sinr(here)
+        self._reception.report(here)
+        self._reception.see(here, self.data_cell[here])
         self._try_access(np.flatnonzero(self._accessing))
 
         # Who isn't served because the cell is off the air has yet to find out.
-        watching = (self._blocked_until_ns[here] < now) | self._off_air[self._serving[here]]
+        watching = (self._blocked_until_ns[here] < now) | self._reception.off_air[
+            self._serving[here]
+        ]
         free = here[watching & ~self._accessing[here]]
         failed = self._monitor.update(now, free, self._master_sinr_db(free))
         failed &= ~self._switching[free]
@@ -422,21 +274,22 @@ class Connections:
             self._secondary.measure(
                 now,
                 rows,
-                self._signals.rsrp_dbm[rows],
+                self._reception.signals.rsrp_dbm[rows],
                 self._serving[rows],
-                self._down_sinr_db[rows],
+                self._reception.down_sinr_db[rows],
                 self._hears,
             )
 
     def _trigger(self, stations: Ints) -> None:
         """Decide handovers by the events of stations that aren't amid one."""
-        rsrp_dbm, serving = self._signals.rsrp_dbm[stations], self._serving[stations]
+        serving = self._serving[stations]
+        rsrp_dbm = self._reception.signals.rsrp_dbm[stations]
         if self._fallback is not None:
             moves = self._fallback.update(self._now_ns, stations, rsrp_dbm, serving, self._hears)
             self._prepare(*moves)
             stay = ~np.isin(stations, moves.station)
             stations, serving, rsrp_dbm = stations[stay], serving[stay], rsrp_dbm[stay]
-        if len(self._layers) > 1:
+        if self._several:
             here = self._layer_of_cell == self._layer_of_cell[serving][:, None]
             rsrp_dbm = np.where(here, rsrp_dbm, -np.inf)
         moving, target = self._triggers.update(
@@ -445,7 +298,7 @@ class Connections:
         if not moving.size:
             return
         cause = np.full(len(moving), int(self._event))
-        if self._settings.handover.procedure == "conditional":
+        if self._rules.procedure == "conditional":
             self._hand_over(moving, target, cause)
         else:
             self._prepare(moving, target, cause)
@@ -453,28 +306,16 @@ class Connections:
     def _prepare(self, stations: Ints, target: Ints, cause: Ints) -> None:
         """Have handovers prepared; their commands come later, by a satellite after a round trip."""
         self._commanded[stations] = True
-        prepared_ns = self._now_ns + round(self._settings.handover.preparation_ms * NS_PER_MS)
-        instants = prepared_ns + 2 * self.one_way_ns[self._serving[stations]]
+        prepared_ns = self._now_ns + round(self._rules.preparation_ms * NS_PER_MS)
+        instants = prepared_ns + 2 * self._reception.one_way_ns[self._serving[stations]]
         for instant in np.unique(instants).tolist():
             at = instants == instant
             command = _Command(instant, stations[at], target[at], cause[at])
             insort(self._commands, command, key=_instant)
 
     def _hears(self, stations: Ints, cells: Ints | None = None) -> Bools:
-        """Return which stations commands of the serving or of other cells reach.
-
-        A command is sent several times over, and so are the messages of random access. In a slot in
-        which a neighbour is silent it doesn't disturb, so they only suffer from who is busy in all
-        of these slots.
-        """
-        busy_throughout = self._down.utilisation**self._settings.scheduling.harq_max_transmissions
-        sinr_db, _ = self._signals.sinr_db(
-            stations,
-            self._serving[stations] if cells is None else cells,
-            busy_throughout,
-            self._up.utilisation,
-        )
-        return np.asarray(sinr_db >= self._settings.handover.qout_db)
+        """Return which stations commands of the serving or of other cells reach."""
+        return self._reception.hears(stations, self._serving[stations] if cells is None else cells)
 
     def _steady(self) -> Bools:
         """Return whose LTE master is there and not being changed (EN-DC), of all stations."""
@@ -485,16 +326,13 @@ class Connections:
     def _master_sinr_db(self, stations: Ints) -> Floats:
         """Return the SINR of stations in the cells they are connected to [dB]."""
         if self._secondary is None:
-            return self._down_sinr_db[stations]
-        down_db, _ = self._signals.sinr_db(
-            stations, self._serving[stations], self._down.utilisation, self._up.utilisation
-        )
-        return down_db
+            return self._reception.down_sinr_db[stations]
+        return self._reception.sinr_db(stations, self._serving[stations])[0]
 
     def _execute_commands(self) -> None:
         if self._secondary is not None:
             self._secondary.execute(
-                self._now_ns, self._key, self._serving, self._steady(), self._hears
+                self._now_ns, self._reception.key, self._serving, self._steady(), self._hears
             )
         while self._commands and self._commands[0].instant_ns == self._now_ns:
             command = self._commands.popleft()
@@ -509,7 +347,7 @@ class Connections:
             # Who doesn't hear the command reports once more, if the event still holds.
             self._commanded[command.station[~heard]] = False
             both = cause == self._event
-            both &= self._settings.handover.procedure == "daps"
+            both &= self._rules.procedure == "daps"
             self._begin_switch(stations[both], target[both])
             self._commanded[stations[~both]] = False
             self._hand_over(stations[~both], target[~both], cause[~both])
@@ -533,9 +371,9 @@ class Connections:
         span = np.zeros(len(stations), dtype=np.int64)
         for number in np.unique(layer).tolist():
             mine = layer == number
-            keys = self._key[stations[mine]]
+            keys = self._reception.key[stations[mine]]
             span[mine] = self._delays[number].interruption_ns(keys, self._now_ns)
-        return np.asarray(span + _ROUND_TRIPS_TO_ACCESS * 2 * self.one_way_ns[target])
+        return np.asarray(span + _ROUND_TRIPS_TO_ACCESS * 2 * self._reception.one_way_ns[target])
 
     def _try_access(self, stations: Ints) -> None:
         """See who of those accessing a cell gets in before the next measurement.
@@ -636,14 +474,14 @@ class Connections:
         They re-establish, or, where that cell is prepared for a conditional handover, execute that
         (TS 38.331 clause 5.3.7.3).
         """
-        found, cell = self._strongest(stations)
+        found, cell = self._reception.select(stations)
         if not found.size:
             return
         now = self._now_ns
         known = self._failures.knows(found, cell, self._site_of_cell)
         delay = np.where(known, 0, self._delays[0].context_fetch_ns)
         delay += self._delays[0].reestablishment_ns
-        delay += _ROUND_TRIPS_TO_REESTABLISH * 2 * self.one_way_ns[cell]
+        delay += _ROUND_TRIPS_TO_REESTABLISH * 2 * self._reception.one_way_ns[cell]
         prepared = self._triggers.prepared(found, cell, now)
         if prepared.any():
             executed = self._access_ns(found, cell)
@@ -659,33 +497,6 @@ class Connections:
         begun = self._blocked_from_ns[found]
         self._changes.add(begun, found, lost, cell, cause, ready - begun)
 
-    def _strongest(self, stations: Ints) -> tuple[Ints, Ints]:
-        """Return those stations that a cell can be selected for, and the cell of each."""
-        cell = self._selected(self._signals.rsrp_dbm[stations])
-        found = cell != NO_CELL
-        return stations[found], cell[found]
-
-    def _selected(self, rsrp_dbm: Levels) -> Ints:
-        """Return the strongest cell of the first layer that has one strong enough (n,), or NO_CELL.
-
-        Args:
-            rsrp_dbm: RSRP of every cell (n, cells) [dBm].
-        """
-        selected = np.full(len(rsrp_dbm), NO_CELL)
-        for layer, cells in zip(self._layers, self._cells, strict=True):
-            if not layer.selectable:
-                continue
-            rows = np.flatnonzero(selected == NO_CELL)
-            strongest = np.argmax(rsrp_dbm[rows, cells], axis=1)
-            reached = rsrp_dbm[rows, cells.start + strongest] >= layer.min_rsrp_dbm
-            selected[rows[reached]] = cells.start + strongest[reached]
-        return selected
-
-    def _signals_of(self, stations: int) -> Signals | LayeredSignals:
-        """Return what so many stations receive in all layers."""
-        received = [signals_of(layer, stations) for layer in self._layers]
-        return received[0] if len(received) == 1 else LayeredSignals(received, self._cells)
-
     def _enter_cell(self, stations: Ints, cells: Ints) -> None:
         self._serving[stations] = cells
         self._triggers.reset(stations)
@@ -693,20 +504,12 @@ class Connections:
             self._fallback.reset(stations)
         self._monitor.reset(stations)
         self._drop_secondary(stations[~self._lte[cells]])
-        self._use_cell(stations)
-
-    def _use_cell(self, stations: Ints) -> None:
-        """Let data of stations take the cells that it takes from now on."""
-        if self._fades is not None:
-            self._fades.enter(stations, self._key[stations], self.data_cell[stations])
-        self._update_sinr(stations)
-        self._reported_down_db[stations] = self._down_sinr_db[stations]
-        self._reported_up_db[stations] = self._up_sinr_db[stations]
+        self._reception.enter(stations, self.data_cell[stations])
 
     def _move_data(self, stations: Ints) -> None:
         """Take the data of stations out of its cells and into others (EN-DC)."""
         self._interrupt(stations)
-        self._use_cell(stations)
+        self._reception.enter(stations, self.data_cell[stations])
 
     def _drop_secondary(self, stations: Ints) -> None:
         """Let go of the NR cells of stations without an LTE master (EN-DC)."""
@@ -720,97 +523,27 @@ class Connections:
         self._blocked_from_ns[stations] = begin
         self._blocked_until_ns[stations] = until_ns
 
-    # Impairments on the air
-
     def _change_air(self) -> None:
-        """Take cells off the air or back, and switch jammers, when it is time to."""
-        if self._air is None or self._now_ns < self._air.next_change_ns:
+        """Take notice of cells that went off the air or came back, when it is time to."""
+        changed = self._reception.change_air()
+        if changed is None:
             return
-        self._air.change()
-        before, self._off_air = self._off_air, self._air.off_air(self._now_ns)
-        rows = np.flatnonzero(self._attached & self._measured)
-        if (before != self._off_air).any():
-            self._signals.switch(self._off_air, rows, *self._places(rows))
-            self._lose_cells(np.flatnonzero(self._off_air & ~before))
-            # Stations that the outage was too short for to notice are served again.
-            back = np.isin(self._serving, np.flatnonzero(before & ~self._off_air))
-            self._blocked_until_ns[back & (self._blocked_until_ns == NEVER)] = self._now_ns
-        self._hear_jammers(rows)
-        self._update_sinr(rows[self._serving[rows] != NO_CELL])
+        lost, back = changed
+        self._lose_cells(lost)
+        # Stations that the outage was too short for to notice are served again.
+        again = np.isin(self._serving, back) & (self._blocked_until_ns == NEVER)
+        self._blocked_until_ns[again] = self._now_ns
+        served = np.flatnonzero(self._serving != NO_CELL)
+        self._reception.see(served, self.data_cell[served])
 
     def _lose_cells(self, cells: Ints) -> None:
         """Stop serving in cells: their stations notice by radio link failure.
 
         Who is on the way into one doesn't get in.
         """
-        served = self._attached & ~self._accessing & np.isin(self._serving, cells)
+        served = ~self._accessing & np.isin(self._serving, cells)
         self._block(np.flatnonzero(served), NEVER)
-
-    def _hear_jammers(self, stations: Ints) -> None:
-        if self._air is not None:
-            down, up = self._air.jamming_mw(
-                self._now_ns, *self._places(stations), self._whereabouts
-            )
-            self._signals.jam(stations, down, up)
-
-    def _whereabouts(self, key: str) -> tuple[float, float] | None:
-        station = np.flatnonzero(self._attached & (self._key == np.uint64(key_of(key))))
-        if not station.size:
-            return None
-        x_m, y_m, _ = self._places(station)
-        return float(x_m[0]), float(y_m[0])
-
-    def _places(self, stations: Ints) -> tuple[Floats, Floats, Floats]:
-        """Return x, y and the antenna's height [m] of stations now."""
-        assert self._positions is not None
-        x_m, y_m = self._positions.at(self._now_ns, stations)
-        # The last bits hang on the instant that the caller gave positions for; on the edge of a
-        # square of the shadowing map they would decide.
-        return np.round(x_m, 6), np.round(y_m, 6), self._height_m[stations]
-
-    def _update_sinr(self, stations: Ints) -> None:
-        """Work out the SINR of stations in their cells, with every cell's present load."""
-        self._down_sinr_db[stations], self._up_sinr_db[stations] = self._signals.sinr_db(
-            stations, self.data_cell[stations], self._down.utilisation, self._up.utilisation
-        )
-        if self._fades is not None:
-            self._fades.see(stations, self._signals.los(stations, self.data_cell[stations]))
-
-    def _present_state(self) -> StationState:
-        n = len(self._attached)
-        rows = np.flatnonzero(self._attached & self._measured)
-        serving = np.where(self._attached, self.data_cell, NO_CELL)
-        served = rows[serving[rows] != NO_CELL]
-        served = served[~self._off_air[serving[served]]]
-        rsrp, neighbour_rsrp = np.full(n, np.nan), np.full(n, np.nan)
-        sinr, up_sinr = np.full(n, np.nan), np.full(n, np.nan)
-        neighbour = np.full(n, NO_CELL)
-        rsrp[served] = self._signals.rsrp_dbm[served, serving[served]]
-        sinr[served] = self._down_sinr_db[served]
-        up_sinr[served] = self._up_sinr_db[served]
-        if rows.size and self._off_air.size > 1:
-            others = self._signals.rsrp_dbm[rows]
-            own = serving[rows] != NO_CELL
-            others[own, serving[rows[own]]] = -np.inf
-            neighbour[rows] = np.argmax(others, axis=1)
-            neighbour_rsrp[rows] = others[np.arange(len(rows)), neighbour[rows]]
-        until = np.where(self._attached, self.blocked_ns(np.arange(n))[1], 0)
-        return StationState(serving, rsrp, sinr, up_sinr, neighbour, neighbour_rsrp, until)
 
 
 def _instant(command: _Command) -> int:
     return command.instant_ns
-
-
-def signals_of(layer: Layer, stations: int) -> Signals:
-    """Return what so many stations receive in a layer."""
-    radio = layer.settings.radio
-    return Signals(
-        stations,
-        layer.settings,
-        layer.channel,
-        layer.power_dbm,
-        prbs=prb_count(radio.bandwidth_mhz, radio.subcarrier_spacing_khz),
-        uplink_interference_mw=layer.uplink_interference_mw,
-        moving=layer.orbit is not None,
-    )

@@ -29,6 +29,9 @@ from network.settings import (
     lte_site,
 )
 
+NO_CELL = -1
+"""Stands for the cell of who has none."""
+
 
 class Payload(NamedTuple):
     """What satellites of an orbit bring with them: set 1 of TR 38.821 Table 6.1.1.1-1, S band."""

@@ -197,9 +197,9 @@ class QosQueues:
                 _, queue, job = coming.popleft()
                 queues[queue].append(job)
             stop = min(until, coming[0][0]) if coming else until
-            alone = self._alone(queues, slot, stop)
-            if alone:
-                slot, got = alone
+            many = self._at_once(queues, slot, stop)
+            if many:
+                slot, got = many
                 used += got
                 continue
             begin, end = self._frame.blocks_of(slot)
@@ -209,17 +209,28 @@ class QosQueues:
         cell.slot = until
         return used
 
-    def _alone(self, queues: list[list[Job]], slot: int, stop: int) -> tuple[int, int] | None:
-        """Give all slots up to one to the only job there is, at once.
+    def _at_once(self, queues: list[list[Job]], slot: int, stop: int) -> tuple[int, int] | None:
+        """Give many slots at once, up to one at most, if only one queue waits and may have all.
 
         Returns:
             The next slot to fill and the blocks used, or None if it isn't that simple.
         """
         waiting = [number for number, queue in enumerate(queues) if queue]
-        if self._capped or len(waiting) != 1 or len(queues[waiting[0]]) != 1:
+        if len(waiting) != 1 or self._max[self._kinds[waiting[0]].slice_] < 1.0:
             return None
-        job = queues[waiting[0]][0]
-        if not (self._kinds[waiting[0]].in_turn and job.first_slot >= 0):
+        number = waiting[0]
+        if len(queues[number]) == 1:
+            return self._alone(queues, number, slot, stop)
+        if self._kinds[number].in_turn:
+            return None
+        return self._among_the_same(queues, number, slot, stop)
+
+    def _alone(
+        self, queues: list[list[Job]], number: int, slot: int, stop: int
+    ) -> tuple[int, int] | None:
+        """Give slots to the only job there is, until it is through."""
+        job = queues[number][0]
+        if not (self._kinds[number].in_turn and job.first_slot >= 0):
             stop = min(stop, -(-job.limit_ns // self._slot_ns))
         begin, end = self._frame.blocks_of(slot)[0], self._frame.blocks_of(stop)[0]
         blocks = min(job.need, end - begin)
@@ -231,8 +242,42 @@ class QosQueues:
         if job.need:
             return stop, blocks
         self._end(job, through=True)
-        queues[waiting[0]] = []
+        queues[number] = []
         return job.last_slot + 1, blocks
+
+    def _among_the_same(
+        self, queues: list[list[Job]], number: int, slot: int, stop: int
+    ) -> tuple[int, int] | None:
+        """Share slots among jobs as long as none of them gets through or is dropped.
+
+        Slot by slot the odd blocks go round in turn, so that over many slots it is as if all their
+        blocks were shared at once.
+        """
+        jobs = queues[number]
+        least, limit_ns = jobs[0].need, jobs[0].limit_ns
+        for job in jobs:
+            if job.need <= 2 or job.first_slot < 0:
+                return None
+            if job.need < least:
+                least = job.need
+            if job.limit_ns < limit_ns:
+                limit_ns = job.limit_ns
+        begin = self._frame.blocks_of(slot)[0]
+        stop = min(
+            stop,
+            -(-limit_ns // self._slot_ns),
+            self._frame.slot_with(begin + (least - 2) * len(jobs)),
+        )
+        blocks = self._frame.blocks_of(stop)[0] - begin
+        if stop <= slot or blocks <= 0:
+            return None
+        each, odd = divmod(blocks, len(jobs))
+        for job in jobs:
+            job.need -= each
+        for job in jobs[:odd]:
+            job.need -= 1
+        queues[number] = jobs[odd:] + jobs[:odd]
+        return stop, blocks
 
     def _fill(self, queues: list[list[Job]], slot: int, begin: int, end: int) -> int:
         """Hand out the blocks of one slot; return how many found a taker."""

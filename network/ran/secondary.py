@@ -14,10 +14,9 @@ from network.arrays import Bools, Floats, Ints
 from network.base import Cause, Handovers
 from network.packet import NEVER, NS_PER_MS
 from network.ran.handover import HandoverDelays, History
+from network.ran.layers import NO_CELL
 from network.ran.measurement import EventA2, EventA3, EventA4, Levels, RadioLinkMonitor
 from network.settings import NetworkSettings
-
-NO_CELL = -1
 
 
 class _Kind(IntEnum):

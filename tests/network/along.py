@@ -71,7 +71,7 @@ def drive_along(
         {"cells": sites, "background": {"prb_utilisation": 0.0}, **block}
     )
     link = Link(settings, seed=1, bounds_m=(-500.0, -500.0, 2000.0, 500.0))
-    signals = link._connections._signals
+    signals = link._reception.signals
     ground, *others = signals._signals if isinstance(signals, LayeredSignals) else [signals]
     ground._channel = levels  # type: ignore[assignment]
     if lte_levels is not None:

@@ -539,7 +539,7 @@ def test_a_busy_neighbour_drowns_the_late_command(neighbour_load: float, cause: 
         handover={"time_to_trigger_ms": 2560, "t310_ms": 4000},
     )
     drive = Drive(configuration, [50.0], [60.0])
-    drive.link._connections._signals._channel = Smooth()  # type: ignore[attr-defined, assignment]
+    drive.link._reception.signals._channel = Smooth()  # type: ignore[attr-defined, assignment]
     changes = drive.to(*range(100 * MS, 14 * SECOND, 100 * MS)).handovers()
     assert changes.from_cell.tolist() == [0]
     assert changes.to_cell.tolist() == [3]
@@ -552,7 +552,7 @@ def gains_of_sites(x_m: float) -> Floats:
 
 def test_a_handover_without_shadowing_comes_when_the_filter_says() -> None:
     drive = Drive(road(), [50.0], [25.0])
-    drive.link._connections._signals._channel = Smooth()  # type: ignore[attr-defined, assignment]
+    drive.link._reception.signals._channel = Smooth()  # type: ignore[attr-defined, assignment]
     changes = drive.to(*range(100 * MS, 20 * SECOND, 100 * MS)).handovers()
     assert changes.to_cell.tolist() == [3]
     # By hand: a measurement weighs 1 - 2^(-1/5) at 40 ms for k = 4, gains are worked out anew

@@ -306,7 +306,7 @@ def test_a_station_that_leaves_amid_a_handover_takes_it_along(procedure: str) ->
     zero = np.zeros(1)
     for leave_ns in range(begin - 30 * MS, begin + 90 * MS, 10 * MS):
         link = Link(NetworkSettings.model_validate(block), seed=1, bounds_m=AREA_M)
-        link._connections._signals._channel = CROSSING  # type: ignore[assignment]
+        link._reception.signals._channel = CROSSING  # type: ignore[assignment]
         link.attach(0, "car", 1.5, subscribed=False)
 
         def at(instant: int) -> Positions:

@@ -65,7 +65,7 @@ def test_after_a_radio_link_failure_the_satellite_is_what_is_left() -> None:
     assert names[drive.changes.from_cell[first]] == "c0/0"
     assert names[drive.changes.to_cell[first]].startswith("leo/")
     # 150 ms to re-establish, 10 ms for the context, and three round trips through space.
-    longest_ms = 160.0 + 6.0 * drive.link._connections.one_way_ns.max() / MS
+    longest_ms = 160.0 + 6.0 * drive.link._reception.one_way_ns.max() / MS
     assert longest_ms - 4.0 < drive.changes.interruption_ns[first] / MS < longest_ms
     assert drive.changes.cause[-1] == Cause.A4
 
@@ -98,7 +98,7 @@ def test_a_packet_takes_three_ways_up_and_one_down() -> None:
         link.advance(instant, Positions(instant, zero, zero, zero, zero, zero))
     packets = link.finished()
     assert (packets.fate == Fate.DELIVERED).all()
-    one_way_ns = link._connections.one_way_ns[-1]
+    one_way_ns = link._reception.one_way_ns[-1]
     assert 240 * MS < one_way_ns < 270 * MS
     down, up = (packets.stage_ns[packets.sender == who][0] for who in (SERVER, 0))
     for stages, ways, stage in ((up, 3, Stage.UL_AIR), (down, 1, Stage.DL_AIR)):
@@ -118,7 +118,7 @@ def test_a_configured_grant_saves_the_round_trip() -> None:
         )
         got = drive.packets.fate == Fate.DELIVERED
         least_ms.append(drive.packets.stage_ns[got, Stage.UL_AIR].min() / MS)
-    one_way_ms = drive.link._connections.one_way_ns[drive.packets.cell_up[got][0]] / MS
+    one_way_ms = drive.link._reception.one_way_ns[drive.packets.cell_up[got][0]] / MS
     assert least_ms[0] - least_ms[1] == pytest.approx(2.0 * one_way_ms, abs=0.1)
 
 

@@ -401,7 +401,8 @@ def los_changes() -> Comparison:
 
 @check(
     "soft LOS state at 3.5 and 28 GHz",
-    source="TR 38.901 7.6.3.3 (eq. 7.6-18, from memory): 1/2 + arctan(sqrt(20/lambda) (G+F)) / pi",
+    source="TR 38.901 7.6.3.3 (eq. 7.6-18, as MathWorks' h38901Channel has it): "
+    "1/2 + arctan(sqrt(20/lambda) (G+F)) / pi",
     tolerance=1e-5,
     faults=[
         Fault("GHz taken for Hz", f"{PROPAGATION}:soft_los_state", _scaled(2, 1e-9)),

@@ -23,8 +23,8 @@ from network.radio.satellites import (
     free_space_loss_db,
     scintillation_loss_db,
 )
-from network.ran.connections import signals_of
 from network.ran.layers import PAYLOADS, Layer, layers_of
+from network.ran.reception import signals_of
 from tests.network.along import MS, SECOND, UNFILTERED, Levels, drive_along
 from tests.validation.registry import Comparison, Fault, check
 
