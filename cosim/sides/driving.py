@@ -24,6 +24,7 @@ from vehicles.messages.receiver import Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
+from vehicles.weather import WeatherSettings
 
 _TRUTH_RANGE_M = 200.0
 
@@ -39,6 +40,7 @@ class Driving:
         users: everyone on the road.
         frame: of the net.
         buildings: polygons that block the view, or None.
+        weather: what dims the sensors.
         step_ns: the side's step [ns].
     """
 
@@ -54,10 +56,11 @@ class Driving:
         *,
         frame: Frame,
         buildings: Any,
+        weather: WeatherSettings,
         step_ns: int,
     ) -> None:
         self.step_ns = step_ns
-        self._settings = {driven.id: driven for driven in settings}
+        self._sensors = {driven.id: driven.sensor.through(weather) for driven in settings}
         functions = {driven.id: [drive.make() for drive in driven.drives] for driven in settings}
         self._drivers = {name: Driver(own) for name, own in functions.items()}
         self.remotely_driven = {
@@ -119,9 +122,7 @@ class Driving:
             return
         ego = ego_state(self._users, user_id, now_ns)
         road = road.seen_from(ego.x_m, ego.y_m)
-        sensed = sense(
-            self._users, now_ns, slot, self._settings[name].sensor, buildings=self._buildings
-        )
+        sensed = sense(self._users, now_ns, slot, self._sensors[name], buildings=self._buildings)
         receiver = self._receivers[name]
         received = receiver.read(self._link.take_received(slot), now_ns)
         situation = Situation(

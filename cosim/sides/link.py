@@ -16,7 +16,7 @@ from network.arrays import Floats, Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
-from network.packet import SERVER, Fate, Packets, Positions, Stage
+from network.packet import AREA, SERVER, Fate, Packets, Positions, Stage
 from vehicles.driving.base import LinkView
 from vehicles.messages.kinds import MessageKind, StationIds
 from vehicles.messages.received import Received
@@ -111,6 +111,61 @@ class LinkSide:
         self._keep_finished()
         return Deliveries(received.sent_ns, received.received_ns, self._link.least_latency_ns)
 
+    def broadcast(
+        self,
+        senders: Ints,
+        sent_ns: Ints,
+        *,
+        kind: MessageKind,
+        size_bytes: int | Ints,
+        radius_m: float,
+        payloads: Batch,
+    ) -> None:
+        """Send packets to every vehicle around their senders (slots) that listens.
+
+        How they get there isn't the sender's business: today by way of the edge server.
+        """
+        self._send(
+            senders,
+            sent_ns,
+            kind=kind,
+            size_bytes=size_bytes,
+            to=AREA,
+            radius_m=radius_m,
+            payloads=payloads,
+        )
+
+    def broadcast_from(
+        self,
+        x_m: float,
+        y_m: float,
+        now_ns: int,
+        *,
+        kind: MessageKind,
+        size_bytes: int,
+        radius_m: float,
+        payload: Any,
+    ) -> None:
+        """Send a packet of a unit beside the road to every vehicle around it that listens.
+
+        Units are wired to the edge server: it sends to each of these vehicles.
+        """
+        receivers = self.around(x_m, y_m, radius_m, now_ns)
+        self._send(
+            np.full(len(receivers), SERVER),
+            np.full(len(receivers), now_ns),
+            kind=kind,
+            size_bytes=size_bytes,
+            to=receivers,
+            payloads=[payload] * len(receivers),
+        )
+
+    def around(self, x_m: float, y_m: float, radius_m: float, now_ns: int) -> Ints:
+        """Slots of the vehicles that listen within a radius of a place at an instant [ns]."""
+        listening = self.stations[self._users.driven[self.stations]]
+        here = self._users.at(now_ns, listening)
+        return listening[np.hypot(here.x_m - x_m, here.y_m - y_m) <= radius_m]
+
     def send(
         self,
         senders: Ints,
@@ -119,14 +174,36 @@ class LinkSide:
         kind: MessageKind,
         size_bytes: int | Ints,
         to: int,
-        radius_m: float = 0.0,
         payloads: Batch,
     ) -> Ints:
-        """Send one packet per entry of `senders` (slots, or SERVER), at instants from now on [ns].
+        """Send one packet per entry of `senders` (slots, or SERVER) to one place.
+
+        Args:
+            senders: who sends, shape (n,).
+            sent_ns: when, from now on, shape (n,) [ns].
+            kind: what they carry.
+            size_bytes: how large they are, with all headers.
+            to: SERVER, or a slot.
+            payloads: what they carry, n of them.
 
         Returns:
             The packets' ids (n,).
         """
+        return self._send(
+            senders, sent_ns, kind=kind, size_bytes=size_bytes, to=to, payloads=payloads
+        )
+
+    def _send(
+        self,
+        senders: Ints,
+        sent_ns: Ints,
+        *,
+        kind: MessageKind,
+        size_bytes: int | Ints,
+        to: int | Ints,
+        radius_m: float = 0.0,
+        payloads: Batch,
+    ) -> Ints:
         if len(senders) == 0:
             return np.zeros(0, dtype=np.int64)
         return self._link.send(

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from vehicles.messages.codec import ITS_KINDS, decode
+from vehicles.messages.codec import ITS_KINDS, ItsMessage, decode
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.ldm import LocalDynamicMap
+from vehicles.messages.mapem import Mapem
 from vehicles.messages.received import Received
 from vehicles.messages.uper import MalformedMessage
 
@@ -32,6 +33,11 @@ class Discarded(NamedTuple):
     detail: str
 
 
+# Messages that are repeated word for word, and how many of them are remembered.
+_REPEATED = (MessageKind.DENM, MessageKind.MAPEM)
+_REMEMBERED = 256
+
+
 class Receiver:
     """Reads what reaches one vehicle.
 
@@ -42,6 +48,7 @@ class Receiver:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._discarded: list[Discarded] = []
+        self._read_before: dict[bytes, ItsMessage] = {}
         self.ldm = LocalDynamicMap()
 
     def read(self, arrivals: Sequence[Arrival], now_ns: int) -> list[Received[Any]]:
@@ -52,7 +59,7 @@ class Receiver:
                 read.append(packet)
                 continue
             try:
-                message = decode(kind, packet.message, self._frame, packet.received_ns)
+                message = self._decode(kind, packet)
             except MalformedMessage as error:
                 self._discard(kind, packet, -1, "malformed", str(error))
                 continue
@@ -61,6 +68,20 @@ class Receiver:
             read.append(received)
         self.ldm.forget(now_ns)
         return read
+
+    def _decode(self, kind: MessageKind, packet: Received[Any]) -> ItsMessage:
+        """The message in a packet; one that was read before needn't be decoded again."""
+        if kind not in _REPEATED:
+            return decode(kind, packet.message, self._frame, packet.received_ns)
+        message = self._read_before.get(packet.message)
+        if message is None:
+            message = decode(kind, packet.message, self._frame, packet.received_ns)
+            if len(self._read_before) >= _REMEMBERED:
+                self._read_before.clear()
+            self._read_before[packet.message] = message
+        if isinstance(message, Mapem):
+            return replace(message, generation_time_ns=packet.received_ns)
+        return message
 
     def take_discarded(self) -> list[Discarded]:
         """What hasn't been believed since the last call."""
