@@ -25,6 +25,7 @@ from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
 from cosim.recording import Recording, make_empty, write_kpis, write_manifest
 from cosim.scenario import Scenario
+from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles, net_of_town
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
@@ -203,6 +204,13 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
         )
     sources: list[Source] = [vehicles, link, driving, events]
+    if any(event.spoof or event.replay or event.flood for event in scenario.events):
+        attackers = Attackers(
+            scenario.events, users, link, scenario.v2x, frame=frame, seed=scenario.seed
+        )
+        # Before the units whose messages they overhear.
+        sides.insert(sides.index(on_board), attackers)
+        sources.append(attackers)
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
         sides.append(remote)
