@@ -125,6 +125,30 @@ class DrivingSettings(Settings):
     step_s: float = Field(0.02, gt=0, le=1)
 
 
+class CameraSettings(Settings):
+    """A camera beside the road that tells of the road users it sees."""
+
+    id: str = Field(min_length=1)
+    x_m: float
+    y_m: float
+    heading_deg: float = Field(
+        0.0, ge=-360, le=360, description="Where it looks, counter-clockwise from the x axis [deg]."
+    )
+    sensor: SensorSettings = SensorSettings(
+        range_m=100.0, field_of_view_deg=90.0, near_range_m=0.0, height_m=5.0
+    )
+
+
+class RoadsideSettings(Settings):
+    """What stands beside the road and is wired to the edge server, which broadcasts for it."""
+
+    signals: bool = Field(True, description="Every traffic light sends SPATEM and MAPEM.")
+    spatem_rate_hz: float = Field(2.0, gt=0, le=10, description="Messages of phases per second.")
+    mapem_rate_hz: float = Field(1.0, gt=0, le=10, description="Messages of lanes per second.")
+    cameras: list[CameraSettings] = []
+    radius_m: float = Field(400.0, gt=0, description="How far from a unit its messages go.")
+
+
 class V2xSettings(Settings):
     """Who is connected and what they send."""
 
@@ -146,6 +170,7 @@ class V2xSettings(Settings):
     warning_radius_m: float = Field(
         500.0, gt=0, description="How far from a braking vehicle the edge server warns."
     )
+    roadside: RoadsideSettings | None = Field(None, description="Units beside the road, if any.")
     step_s: float = Field(
         0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."
     )

@@ -139,10 +139,9 @@ class CarlaVehicles:
         """What a driven vehicle's collision sensor reported since last asked."""
         return [self.on_road.get(other, other) for other in self._backend.touched(name)]
 
-    def measured(self, user_id: str) -> Measured:
+    def measured(self, name: str) -> Measured:
         """What a driven vehicle's GNSS and IMU measured in the last tick."""
-        name = next((name for name, driven in self.on_road.items() if driven == user_id), None)
-        return Measured() if name is None else self._backend.measured(name)
+        return self._backend.measured(name)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """What there was to tell of actors since the last call."""
@@ -284,8 +283,9 @@ class CarlaVehicles:
         return pose, float(here.speed_mps[0])
 
     def _vehicle_lights(self) -> dict[str, int]:
-        users = self._users
-        ids = [user for user, slot in self._shown.items() if users.kind[slot] != Kind.PEDESTRIAN]
+        slots = np.array(list(self._shown.values()), np.int64)
+        drives = (self._users.kind[slots] != Kind.PEDESTRIAN).tolist()
+        ids = [user_id for user_id, lit in zip(self._shown, drives, strict=True) if lit]
         lights = vehicle_lights(self._traffic.vehicle_signals(ids), night=self._night)
         return dict(zip(ids, lights.tolist(), strict=True))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from cosim.clock import to_ns
 from cosim.sides.link import LinkSide
+from cosim.sides.vehicles import DrivenVehicles
 from network.arrays import Floats, Ints
 from network.draws import Draws, key_of
 from network.packet import SERVER
+from vehicles.carla.sensors import Measured
 from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
 from vehicles.twins.estimator import STATES
@@ -24,6 +27,7 @@ class TelemetryUnits:
 
     Args:
         users: everyone on the road.
+        vehicles: whose GNSS and IMU, if they have any, go before the twins' own sensors.
         link: carries the packets.
         settings: who reports, how often, how well and in what encoding.
         georeference: of the net's plane, for positions on Earth; None if it has none.
@@ -35,6 +39,7 @@ class TelemetryUnits:
     def __init__(
         self,
         users: RoadUsers,
+        vehicles: DrivenVehicles,
         link: LinkSide,
         settings: TwinsSettings,
         georeference: Georeference | None,
@@ -43,6 +48,7 @@ class TelemetryUnits:
     ) -> None:
         self.step_ns = to_ns(1.0 / settings.rate_hz)
         self._users = users
+        self._vehicles = vehicles
         self._link = link
         self._settings = settings
         self._sigmas = settings.sensors.sigmas()
@@ -66,6 +72,9 @@ class TelemetryUnits:
         latitude_deg = longitude_deg = np.full(len(slots), np.nan)
         if self._georeference is not None:
             latitude_deg, longitude_deg = self._georeference.to_wgs84(*measured[:, :2].T)
+            for row, own in self._own_sensors(ids):
+                if own.latitude_deg is not None and own.longitude_deg is not None:
+                    latitude_deg[row], longitude_deg[row] = own.latitude_deg, own.longitude_deg
         payloads = [
             encode(
                 Telemetry(
@@ -124,7 +133,16 @@ class TelemetryUnits:
         counters = np.array(sequence, dtype=np.int64)
         noise = [draw for draws in self._draws for draw in draws.normal_pair(keys, counters)]
         measured: Floats = np.stack(true, axis=1) + np.stack(noise, axis=1) * self._sigmas
+        for row, own in self._own_sensors(ids):
+            if own.acceleration_mps2 is not None and own.yaw_rate_radps is not None:
+                measured[row, 4:] = own.acceleration_mps2, own.yaw_rate_radps
         return measured
+
+    def _own_sensors(self, ids: list[str]) -> Iterator[tuple[int, Measured]]:
+        """Rows of driven vehicles, with what GNSS and IMU of their own measured."""
+        for name, user_id in self._vehicles.on_road.items():
+            if user_id in ids:
+                yield ids.index(user_id), self._vehicles.measured(name)
 
 
 def _known(value: float) -> float | None:

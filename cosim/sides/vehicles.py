@@ -14,6 +14,7 @@ from vehicles.carla.sensors import Measured
 from vehicles.driving.base import EgoState
 from vehicles.dynamics import VehicleDynamics
 from vehicles.state import RoadUsers
+from vehicles.weather import WeatherSettings
 
 
 class DrivenVehicles(Federate, Protocol):
@@ -34,8 +35,8 @@ class DrivenVehicles(Federate, Protocol):
     def touched(self, name: str) -> list[str]:
         """What a driven vehicle's own collision sensor touched since last asked."""
 
-    def measured(self, user_id: str) -> Measured:
-        """What a driven vehicle's own GNSS and IMU measured last, by its SUMO id."""
+    def measured(self, name: str) -> Measured:
+        """What a driven vehicle's own GNSS and IMU measured last."""
 
     def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """What there is to record, as of the recorder's sources."""
@@ -63,19 +64,26 @@ class EmbeddedVehicles:
         traffic: says which driven vehicles have come and gone.
         users: everyone on the road.
         models: driven vehicle's name -> parameter set of the vehicle model.
+        weather: what the road leaves of the tyres' friction.
         step_ns: the side's step [ns].
     """
 
     name = "vehicles"
 
     def __init__(
-        self, traffic: SumoTraffic, users: RoadUsers, models: dict[str, str], *, step_ns: int
+        self,
+        traffic: SumoTraffic,
+        users: RoadUsers,
+        models: dict[str, str],
+        *,
+        weather: WeatherSettings,
+        step_ns: int,
     ) -> None:
         self.step_ns = step_ns
         self._traffic = traffic
         self._users = users
         self._models = models
-        self._dynamics = VehicleDynamics()
+        self._dynamics = VehicleDynamics(weather.grip if weather.water_mm > 0.0 else None)
         self._row_of: dict[str, int] = {}
         self._now_ns = 0
         # Driven vehicle's name -> SUMO id, as long as it is on the road.
@@ -116,7 +124,7 @@ class EmbeddedVehicles:
         """Nothing: the model has no collision sensor."""
         return []
 
-    def measured(self, _user_id: str) -> Measured:
+    def measured(self, _name: str) -> Measured:
         """Nothing: the model has no sensors."""
         return Measured()
 

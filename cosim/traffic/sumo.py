@@ -22,11 +22,14 @@ from traci.constants import (
 from cosim.clock import to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.traffic.files import last_error, sumo_arguments, sumo_binary
+from cosim.traffic.lights import Intersection, TrafficLights
 from cosim.traffic.road import RoadReader
 from cosim.traffic.settings import TrafficSettings
 from vehicles.driving.base import RoadAhead
+from vehicles.messages.spatem import Movement
 from vehicles.settings import DrivenSettings
 from vehicles.state import Kind, RoadUsers
+from vehicles.weather import WeatherSettings
 
 _KIND_OF_CLASS = {
     "truck": Kind.TRUCK,
@@ -48,6 +51,9 @@ _KIND_OF_CLASS = {
     "wheelchair": Kind.PEDESTRIAN,
 }
 
+
+# SUMO's friction of a lane knows no speed: taken is the one at 50 km/h.
+_TOWN_MPS = 50.0 / 3.6
 
 # What is subscribed to for persons, and for vehicles.
 _READ = (
@@ -88,6 +94,7 @@ class SumoTraffic:
         driven: the vehicles that the bridge drives.
         run_dir: the run's folder; SUMO's own files go to its folder `sumo`.
         seed: the run's seed, SUMO's too.
+        weather: water on the road makes SUMO's own drivers slower, as its model of friction has it.
         before_step: called with the instant [ns] that SUMO is about to reach, to act on vehicles.
     """
 
@@ -101,6 +108,7 @@ class SumoTraffic:
         *,
         run_dir: Path,
         seed: int,
+        weather: WeatherSettings,
         before_step: Callable[[Any, int], None],
     ) -> None:
         self.users = users
@@ -108,6 +116,10 @@ class SumoTraffic:
         self._run_dir = run_dir
         self._arguments = sumo_arguments(settings, run_dir, seed)
         self.step_ns = to_ns(float(self._arguments[self._arguments.index("--step-length") + 1]))
+        self._friction = float(weather.grip(np.array([_TOWN_MPS]))[0])
+        if self._friction < 1.0:
+            # Only vehicles with this device heed it.
+            self._arguments += ["--device.friction.probability", "1"]
         self._before_step = before_step
         self._awaited = list(driven)
         self._driven: dict[str, str] = {}
@@ -115,6 +127,7 @@ class SumoTraffic:
         self._api: Any = None
         self._process: subprocess.Popen[bytes] | None = None
         self._road: RoadReader | None = None
+        self._lights: TrafficLights | None = None
         self._roads: dict[str, RoadAhead | None] = {}
         self.taken_over: list[Entered] = []
         self.departed: list[tuple[str, int]] = []
@@ -127,6 +140,9 @@ class SumoTraffic:
             self._api, self._process = _start_traci(
                 self._arguments, self._run_dir, gui=self._settings.gui
             )
+        if self._friction < 1.0:
+            for edge_id in self._api.edge.getIDList():
+                self._api.edge.setFriction(edge_id, self._friction)
         self._road = RoadReader(self._api)
         self._add_vehicles()
         self._read()
@@ -146,6 +162,15 @@ class SumoTraffic:
         `seen_from` where the vehicle is by then.
         """
         return self._roads.get(user_id)
+
+    def intersections(self) -> list[Intersection]:
+        """The intersections with traffic lights."""
+        return self._traffic_lights().intersections
+
+    def movements(self, light: str, now_ns: int) -> tuple[Movement, ...]:
+        """What the signal groups of traffic lights show at the last step, and then [ns]."""
+        with self._alive():
+            return self._traffic_lights().movements(light, now_ns)
 
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
@@ -212,6 +237,11 @@ class SumoTraffic:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def _traffic_lights(self) -> TrafficLights:
+        if self._lights is None:
+            self._lights = TrafficLights(self._api)
+        return self._lights
 
     @contextmanager
     def _alive(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from cosim.traffic.settings import TrafficSettings
 from cosim.traffic.sumo import SumoTraffic
 from vehicles.settings import AddedVehicle, DrivenSettings, FromTraffic
 from vehicles.state import Kind, RoadUsers
+from vehicles.weather import WeatherSettings
 
 HIGHWAY = find_scenario("highway_brake").parent / "highway"
 NET, ROUTES = HIGHWAY / "highway.net.xml", HIGHWAY / "highway.rou.xml"
@@ -28,13 +29,16 @@ STEP_NS = 100_000_000
 def sumo(tmp_path: Path) -> Iterator[Callable[..., SumoTraffic]]:
     sides: list[SumoTraffic] = []
 
-    def start(*driven: DrivenSettings, **settings: Any) -> SumoTraffic:
+    def start(
+        *driven: DrivenSettings, weather: WeatherSettings | None = None, **settings: Any
+    ) -> SumoTraffic:
         side = SumoTraffic(
             TrafficSettings(net=NET, routes=[ROUTES], **settings),
             RoadUsers(capacity=4),
             driven,
             run_dir=tmp_path / str(len(sides)),
             seed=1,
+            weather=weather or WeatherSettings(),
             before_step=lambda _api, _now_ns: None,
         )
         sides.append(side)
@@ -190,3 +194,13 @@ def test_the_extent_of_a_net(tmp_path: Path) -> None:
     other.write_text("<additional/>")
     with pytest.raises(BadInput, match=r"p\.add\.xml: not a SUMO net"):
         net_bounds_m(other)
+
+
+def test_sumos_drivers_are_slower_on_a_wet_road(sumo: Callable[..., SumoTraffic]) -> None:
+    speeds_mps = []
+    for wetness in (0.0, 50.0, 100.0):
+        side = sumo(weather=WeatherSettings(wetness=wetness))
+        advance(side, 0.0, 10.0)
+        speeds_mps.append(float(side.users.speed_mps[side.users.slots()].mean()))
+        side.close()
+    assert np.all(np.diff(speeds_mps) < -0.3)

@@ -22,6 +22,8 @@ _MEMORY_NS = 2 * NS_PER_S
 # How fast the braking of a minimal-risk manoeuvre builds up and eases off, and what holds the car.
 _JERK_MPS3 = 2.0
 _HOLD_MPS2 = 0.3
+# The side of a car 1.8 m wide is then on the line of a lane of 3.5 m.
+_OUT_OF_LANE_M = 0.85
 
 
 class RemoteDrivingSettings(Settings):
@@ -36,11 +38,11 @@ class RemoteDrivingSettings(Settings):
         "by the measured delay it caps the speed.",
     )
     lost_after_ms: float = Field(
-        500.0,
+        300.0,
         gt=0.0,
         le=10_000.0,
         description="Age of the picture behind the newest command at which the remote driver "
-        "counts as lost [ms].",
+        "counts as lost [ms]; with more, people can't steer a car smoothly any more.",
     )
     regain_s: float = Field(
         2.0,
@@ -67,9 +69,10 @@ class RemoteDriving:
 
     A command tells which picture was on the driver's screen, so that one figure says how good the
     connection is, whichever way fails: the age of the picture behind the newest command. It caps
-    the speed; when it is too old, the car brakes smoothly to a stop in its lane (minimal-risk
+    the speed. When it is too old, the car brakes smoothly to a stop in its lane (minimal-risk
     manoeuvre), held back further by its own `acc` and `aeb`. The driver takes over, at first and
-    again, once commands have come in time for a while.
+    again, once commands have come in time for a while. On its way out of its lane the car steers
+    itself back.
     """
 
     name = "remote_driving"
@@ -104,7 +107,7 @@ class RemoteDriving:
             return None
         if self.mode is Mode.MINIMAL_RISK:
             return self._brake(situation.ego.speed_mps, self.newest, elapsed_s)
-        return self._obey(situation.ego.speed_mps, self.newest)
+        return self._obey(situation, self.newest)
 
     def _take_in(self, situation: Situation) -> None:
         for received in situation.heard(RemoteCommand):
@@ -136,18 +139,21 @@ class RemoteDriving:
         if now_ns - self._in_time_since_ns >= self._regain_ns:
             self.mode = Mode.REMOTE
 
-    def _obey(self, speed_mps: float, newest: Received[RemoteCommand]) -> Proposal:
+    def _obey(self, situation: Situation, newest: Received[RemoteCommand]) -> Proposal:
         command = newest.message
         wanted_mps2, reason = command.acceleration_mps2, "as commanded"
-        capped_mps2 = free_mps2(speed_mps, self.speed_cap_mps)
+        capped_mps2 = free_mps2(situation.ego.speed_mps, self.speed_cap_mps)
         if capped_mps2 < wanted_mps2:
             wanted_mps2, reason = capped_mps2, "slower by the delay"
+        steering_rad: float | None = command.steering_rad
+        if abs(situation.road.ego_left_m) > _OUT_OF_LANE_M:
+            steering_rad, reason = None, "kept in its lane"
         return Proposal(
             wanted_mps2,
             reason,
             messages=(newest,),
             takes_over=True,
-            steering_rad=command.steering_rad,
+            steering_rad=steering_rad,
         )
 
     def _brake(

@@ -40,7 +40,9 @@ them:
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import fields
+from typing import TypeAlias
 
 import numpy as np
 
@@ -55,6 +57,8 @@ AIR_DENSITY_KGPM3 = 1.2
 _SLIP_SPEED_FLOOR_MPS = 2.0
 _YAW_RATE_SLACK_RADPS = 0.03
 _YAW_CONTROL_S = 0.05
+Grip: TypeAlias = Callable[[Floats], Floats]
+
 _STATES = (
     "x_m",
     "y_m",
@@ -76,9 +80,14 @@ class VehicleDynamics:
     A vehicle keeps its row from `add` to `remove`; a freed row is taken again, the lowest first.
     Arrays have an entry for every row, free ones included, and are views that hold until the next
     `add`: read them, don't write.
+
+    Args:
+        grip: what the road leaves of the tyres' friction, as a share between 0 and 1 by speed
+            [m/s], array in and out; all of it if None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grip: Grip | None = None) -> None:
+        self._grip = grip
         self._state = np.zeros((len(_STATES), 0))
         self._command = np.zeros((2, 0))
         self._parameters = {field.name: np.zeros(0) for field in fields(VehicleParameters)}
@@ -273,7 +282,7 @@ class VehicleDynamics:
         substeps = -(-dt_ns // SUBSTEP_NS)
         h_s = dt_ns / substeps * 1e-9
         if self._step is None or self._step.h_s != h_s:
-            self._step = _Step(self._parameters, h_s)
+            self._step = _Step(self._parameters, h_s, self._grip)
         self._step.aim(self._command)
         for _ in range(substeps):
             self._step.take(self._state)
@@ -309,8 +318,10 @@ class _Step:
     Arrays of shape (2, rows) hold the front axle first and the rear axle second.
     """
 
-    def __init__(self, p: dict[str, Floats], h_s: float) -> None:
+    def __init__(self, p: dict[str, Floats], h_s: float, grip: Grip | None) -> None:
         self.h_s = h_s
+        self.parameters = p
+        self.grip = grip
         front, rear, mass = p["front_axle_m"], p["rear_axle_m"], p["mass_kg"]
         wheelbase = front + rear
         self.mass = mass
@@ -324,9 +335,6 @@ class _Step:
         self.rear_brake_share = 1.0 - p["front_brake_share"]
         self.drag_kgpm = 0.5 * AIR_DENSITY_KGPM3 * p["drag_area_m2"]
         self.rolling_n = p["rolling_resistance"] * mass * GRAVITY_MPS2
-        self.longitudinal_friction = p["longitudinal_friction"]
-        self.lateral_friction = p["lateral_friction"]
-        self.lateral_grip_mps2 = self.lateral_friction * GRAVITY_MPS2
         # One front wheel braked to its friction, half a track beside the middle, by axle load.
         self.wheel_arm_m = 0.25 * p["track_m"]
         self.yaw_control_nms = self.yaw_inertia / _YAW_CONTROL_S
@@ -335,18 +343,7 @@ class _Step:
         )
         self.shape = p["lateral_shape"]
         self.curvature = p["lateral_curvature"]
-        # Magic Formula: stiffness = B C D.
-        self.stiffness = p["cornering_stiffness_per_rad"] / (self.shape * self.lateral_friction)
-
-        # A driven axle can push no more than its load holds, which the push itself changes:
-        # share m a = friction (load + transfer a), solved for a.
         self.drive_share = np.stack((p["front_drive_share"], 1.0 - p["front_drive_share"]))
-        pull = self.drive_share * mass / self.longitudinal_friction - self.load_transfer_kg
-        traction_mps2 = (self.load_n / np.maximum(pull, 1e-9)).min(axis=0)
-        self.drive_max_mps2 = np.minimum(p["drive_max_mps2"], traction_mps2)
-        self.brake_max_mps2 = np.minimum(
-            p["brake_max_mps2"], self.longitudinal_friction * GRAVITY_MPS2
-        )
         self.speed_max = p["speed_max_mps"]
         self.power_w = p["power_w"]
         self.full_power_speed = self.power_w / (mass * p["drive_max_mps2"])
@@ -359,18 +356,43 @@ class _Step:
         self.cos = np.ones_like(self.arm_m)
         self.sin = np.zeros_like(self.arm_m)
         self.force_x = np.empty_like(self.arm_m)
+        self._hold_by(np.ones_like(mass))
 
     def aim(self, command: Floats) -> None:
         """Take up commands of acceleration and wheel angle, as far as a vehicle can follow."""
-        self.wanted_mps2 = np.clip(command[0], -self.brake_max_mps2, self.drive_max_mps2)
-        self.governed_mps2 = np.minimum(self.wanted_mps2, 0.0)
+        self.commanded_mps2 = command[0]
         self.wanted_rad = np.clip(command[1], -self.steering_max_rad, self.steering_max_rad)
+        self._limit()
+
+    def _hold_by(self, grip: Floats) -> None:
+        """Let the tyres hold by a share of their dry friction (rows,)."""
+        p = self.parameters
+        self.longitudinal_friction = p["longitudinal_friction"] * grip
+        self.lateral_friction = p["lateral_friction"] * grip
+        self.lateral_grip_mps2 = self.lateral_friction * GRAVITY_MPS2
+        # Magic Formula: stiffness = B C D. At small slip water changes little.
+        self.stiffness = p["cornering_stiffness_per_rad"] / (self.shape * self.lateral_friction)
+        # A driven axle can push no more than its load holds, which the push itself changes:
+        # share m a = friction (load + transfer a), solved for a.
+        pull = self.drive_share * self.mass / self.longitudinal_friction - self.load_transfer_kg
+        traction_mps2 = (self.load_n / np.maximum(pull, 1e-9)).min(axis=0)
+        self.drive_max_mps2 = np.minimum(p["drive_max_mps2"], traction_mps2)
+        self.brake_max_mps2 = np.minimum(
+            p["brake_max_mps2"], self.longitudinal_friction * GRAVITY_MPS2
+        )
+
+    def _limit(self) -> None:
+        self.wanted_mps2 = np.clip(self.commanded_mps2, -self.brake_max_mps2, self.drive_max_mps2)
+        self.governed_mps2 = np.minimum(self.wanted_mps2, 0.0)
 
     def take(self, state: Floats) -> None:
         """Move the state on by one substep, in place."""
         h_s = self.h_s
         heading, speed, yaw_rate = state[2], state[3], state[5]
         motion, steering, pedal, meant = state[3:6], state[6], state[7], state[10]
+        if self.grip is not None:
+            self._hold_by(self.grip(speed))
+            self._limit()
 
         rate_0, _ = self._rates(motion, steering, pedal, meant)
         self._move_steering(steering)

@@ -88,7 +88,7 @@ class World:
         self.stream_port = stream_port
         self.frame = 0
         self.episode = 0
-        self._streams = streams
+        self.streams = streams
         self._numbers = Numbers()
         self._free_delta_s = free_delta_s
         self._snapshot = b""
@@ -116,7 +116,7 @@ class World:
         self.actors = Actors(self.table, self._numbers, self.stream_port)
         self.vehicles = Vehicles(self.table)
         self.walkers = Walkers(self.table)
-        self.sensors = Sensors(self._streams)
+        self.sensors = Sensors(self.streams)
         self.vehicle_lights: dict[int, int] = {}
         self.spectator = self.actors.make(_SPECTATOR, Transform((0.0, 0.0, 10.0), (0.0, 0.0, 0.0)))
         self.lights = TrafficLights(self.road_map, self.actors, self.table)
@@ -167,7 +167,7 @@ class World:
             delta_s=delta_ns * 1e-9,
         )
         self._snapshot = wire.snapshot(head, self.table.snapshot_rows())
-        self._streams.publish(WORLD_STREAM, self._snapshot)
+        self.streams.publish(WORLD_STREAM, self._snapshot)
         return self.frame
 
     def spawn(

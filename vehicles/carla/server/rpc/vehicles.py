@@ -105,6 +105,12 @@ def show_vehicle_debug_telemetry(world: World, actor_id: int, _on: bool) -> None
     world.actors.find(actor_id, "vehicle")
 
 
+@does
+def restore_physx_physics(world: World, actor_id: int) -> None:
+    """Leave CarSim or Chrono, which a vehicle never went over to."""
+    world.actors.find(actor_id, "vehicle")
+
+
 @answers
 def get_telemetry_data(world: World, actor_id: int) -> Any:
     """Speed, pedals and drag; the model has no wheel speeds, so there are no wheels in it."""

@@ -32,6 +32,7 @@ def get_episode_info(world: World) -> Any:
 @answers
 def get_sensor_token(world: World, stream_id: int) -> Any:
     """Token of any stream."""
+    world.streams.expect(stream_id)
     return [wire.token(stream_id, world.stream_port)]
 
 
