@@ -21,6 +21,7 @@ from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
+from cosim.twins.command import app as twins_app
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +38,7 @@ app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
 app.add_typer(baseline_app, name="baseline")
+app.add_typer(twins_app, name="twins")
 
 
 def main() -> None:

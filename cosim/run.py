@@ -21,8 +21,9 @@ from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
-from cosim.recording import Recording, write_kpis, write_manifest
+from cosim.recording import Recording, make_empty, write_kpis, write_manifest
 from cosim.scenario import Scenario
+from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
@@ -35,11 +36,10 @@ from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_frame, net_location
+from cosim.traffic.net import net_bounds_m, net_frame, net_georeference
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
-from vehicles.twins.georeference import Georeference
 
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
@@ -74,7 +74,7 @@ def run(
         KeyboardInterrupt: Ctrl-C; the same.
     """
     check_names(scenario.expect, kpi_names(scenario.driven_ids))
-    _make_empty(run_dir)
+    make_empty(run_dir)
     manifest = _Manifest(run_dir, scenario)
     recording = Recording(run_dir)
 
@@ -175,18 +175,25 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
         )
     sources: list[Source] = [vehicles, link, driving, events]
+    if any(event.spoof or event.replay or event.flood for event in scenario.events):
+        attackers = Attackers(
+            scenario.events, users, link, scenario.v2x, frame=frame, seed=scenario.seed
+        )
+        # Before the units whose messages they overhear.
+        sides.insert(sides.index(on_board), attackers)
+        sources.append(attackers)
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
-        telemetry = TelemetryUnits(
-            users, vehicles, link, scenario.twins, _georeference(net), seed=scenario.seed
-        )
+        plane = net_georeference(net)
+        telemetry = TelemetryUnits(users, vehicles, link, scenario.twins, plane, seed=scenario.seed)
         twins = Twins(
             scenario.twins,
             link,
             users,
+            plane,
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
@@ -194,16 +201,6 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sources.append(twins)
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
-
-
-def _georeference(net: Path) -> Georeference | None:
-    location = net_location(net)
-    if location.projection is None:
-        return None
-    try:
-        return Georeference(location.projection, location.offset_m)
-    except ValueError as error:
-        raise BadInput(f"{net}: {error}") from error
 
 
 def _vehicles(
@@ -231,15 +228,6 @@ def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> Lin
         )
     except ValueError as error:
         raise BadInput(f"network: {error}") from error
-
-
-def _make_empty(run_dir: Path) -> None:
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--out {run_dir}: can't be made: {error.strerror}") from error
-    if any(run_dir.iterdir()):
-        raise BadInput(f"--out {run_dir}: not empty; name a new folder, nothing is overwritten")
 
 
 class _Manifest:

@@ -315,4 +315,11 @@ def _with_paths_from(scenario: Scenario, path: Path) -> Scenario:
         radio_map = found(network.radio.map, "network.radio.map")
         radio = network.radio.model_copy(update={"map": radio_map})
         network = network.model_copy(update={"radio": radio})
-    return scenario.model_copy(update={"traffic": traffic, "network": network})
+    twins = scenario.twins
+    if twins is not None:
+        names = ("password_file", "ca", "certificate", "key")
+        files = {name: file for name in names if (file := getattr(twins, name)) is not None}
+        twins = twins.model_copy(
+            update={name: found(file, f"twins.{name}") for name, file in files.items()}
+        )
+    return scenario.model_copy(update={"traffic": traffic, "network": network, "twins": twins})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -25,14 +25,16 @@ from vehicles.twins.estimator import (
     normalised_error_squared,
 )
 from vehicles.twins.fleet import Staleness
+from vehicles.twins.georeference import Georeference
 from vehicles.twins.lockstep import LockstepTwins
 from vehicles.twins.service import TwinService
 from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Forwarded
 from vehicles.twins.topics import Topics
+from vehicles.twins.watch import Happening
 
 _UNPREDICTED = [np.nan, np.nan]
-_STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
+STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
 
 
 class Twins:
@@ -46,6 +48,7 @@ class Twins:
         settings: the scenario's twins.
         link: says what telemetry has reached the server.
         users: everyone on the road, to tell how wrong a twin is.
+        georeference: of the net's plane, for states on Earth; None if it has none.
         run_id: keeps runs on one broker apart.
         confirm_timeout_s: wall-clock time that the broker has for one step's messages.
     """
@@ -57,6 +60,7 @@ class Twins:
         settings: TwinsSettings,
         link: LinkSide,
         users: RoadUsers,
+        georeference: Georeference | None,
         *,
         run_id: str,
         confirm_timeout_s: float,
@@ -68,9 +72,8 @@ class Twins:
         self._timeout_s = confirm_timeout_s
         self._of_driven_alone = settings.vehicles == "driven"
         self._embedded = EmbeddedBroker() if settings.broker == "embedded" else None
-        self._address = None if self._embedded else BrokerAddress.parse(settings.broker)
         self._topics = Topics(run_id)
-        self._service = TwinService(self._topics, settings.sensors)
+        self._service = TwinService(self._topics, settings, georeference)
         self._twins: LockstepTwins | None = None
         self._unread: tuple[int, dict[str, list[float]]] | None = None
         # Whole steps ahead, so that each prediction meets the truth at a step.
@@ -81,13 +84,12 @@ class Twins:
     def start(self) -> None:
         """Start the embedded broker, if it is the one, and connect; BadInput if nobody answers."""
         try:
-            address = self._embedded.start() if self._embedded else self._address
-            assert address is not None
+            address = self._embedded.start() if self._embedded else self._given()
             self._twins = LockstepTwins(
                 address, self._topics, self._service, gateway=self._settings.gateway
             )
             self._twins.start()
-        except BrokerUnreachable as error:
+        except (BrokerUnreachable, ValueError) as error:
             raise BadInput(f"twins.broker: {error}") from error
 
     def advance(self, to_ns: int) -> None:
@@ -113,6 +115,9 @@ class Twins:
                 self._read()
         rows, self._rows = self._rows, []
         yield from rows
+        happened = self._service.take_happened()
+        if happened:
+            yield "events", happened_columns(happened)
 
     def abort(self) -> None:
         """Make a wait for the broker raise."""
@@ -125,6 +130,16 @@ class Twins:
             self._twins.close()
         if self._embedded is not None:
             self._embedded.close()
+
+    def _given(self) -> BrokerAddress:
+        settings = self._settings
+        return BrokerAddress.parse(settings.broker).with_login(
+            settings.username,
+            settings.password_file,
+            settings.ca,
+            settings.certificate,
+            settings.key,
+        )
 
     def _truth(self, now_ns: int) -> dict[str, list[float]]:
         """The true states, as the filter has them, of who may have a twin."""
@@ -180,7 +195,7 @@ class Twins:
                     "speed_mps": state[:, SPEED],
                     "position_sigma_m": twins.position_sigma_m()[rows],
                     "age_ms": twins.age_ns[rows] / NS_PER_MS,
-                    "staleness": [_STALENESS_NAMES[level] for level in staleness.tolist()],
+                    "staleness": [STALENESS_NAMES[level] for level in staleness.tolist()],
                     "sequence": twins.sequence[rows],
                     "lost": twins.lost[rows],
                     "rejected": twins.rejected[rows],
@@ -193,3 +208,14 @@ class Twins:
                 },
             )
         )
+
+
+def happened_columns(happened: Sequence[tuple[int, Happening]]) -> Columns:
+    """What happened to twins, and when [ns], as columns of the table `events`."""
+    return {
+        "time_s": [to_s(now_ns) for now_ns, _ in happened],
+        "kind": [f"twin_{one.kind}" for _, one in happened],
+        "id": [one.vehicle_id for _, one in happened],
+        "other": [""] * len(happened),
+        "detail": [one.detail for _, one in happened],
+    }

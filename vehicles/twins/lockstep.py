@@ -17,6 +17,8 @@ from vehicles.twins.topics import Topics
 # Messages between publisher and subscriber at once: a broker drops what it can't queue for a
 # subscriber, mosquitto beyond 1000 by default.
 _UNDERWAY = 500
+# How long a broker may take at the end to forget what it retains.
+_FAREWELL_S = 2.0
 
 _Message: TypeAlias = tuple[str, bytes]  # topic, payload
 
@@ -117,7 +119,7 @@ class LockstepTwins:
         self._service.reject(Rejection.STRANGER, strange)
         for (topic, payload), received_ns in returned:
             self._service.take(topic, payload, received_ns)
-        self._service.advance(now_ns)
+        self._connection.publish(self._service.advance(now_ns))
 
     def state(self, instant_ns: int) -> FleetState:
         """Every twin, predicted to an instant [ns] from what was confirmed."""
@@ -130,7 +132,13 @@ class LockstepTwins:
         )
 
     def close(self) -> None:
-        """Disconnect, dropping what isn't confirmed; may be called again, or before `start`."""
+        """Disconnect, dropping what isn't confirmed; may be called again, or before `start`.
+
+        The broker forgets the run's twins.
+        """
+        if self._connection.is_open and not (self._awaited or self._waiting):
+            self._connection.publish(self._service.farewell())
+            self._connection.drain(_FAREWELL_S)
         self._connection.close()
 
     def _send_waiting(self) -> None:

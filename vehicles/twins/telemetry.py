@@ -118,11 +118,14 @@ def decode(vehicle_id: str, payload: bytes) -> Telemetry:
     )
 
 
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
 class Forwarded(msgspec.Struct, frozen=True, array_like=True):
     """A vehicle's payload as a gateway hands it on, and when the gateway had it [ns]."""
 
     vehicle_id: str
-    received_ns: int
+    received_ns: _Count
     payload: bytes
 
 
@@ -182,7 +185,6 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Coordinate = Annotated[float, Meta(ge=-1e8, le=1e8)]
 
 # Field of the wire form -> name on the wire, with the unit that VSS gives it.
