@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from cosim.attacks import Flood, Replay, Spoof
 from cosim.clock import to_ns, to_s
 from cosim.recording import Columns
 from network.settings import Settings
@@ -65,11 +66,16 @@ class EventSettings(Settings):
     brake: Brake | None = None
     change_lane: ChangeLane | None = None
     command: Command | None = None
+    spoof: Spoof | None = None
+    replay: Replay | None = None
+    flood: Flood | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> EventSettings:
-        if [self.brake, self.change_lane, self.command].count(None) != 2:
-            raise ValueError("an event has exactly one of `brake`, `change_lane`, `command`")
+        kinds = [name for name in type(self).model_fields if name != "at_s"]
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            named = ", ".join(f"`{kind}`" for kind in kinds)
+            raise ValueError(f"an event has exactly one of {named}")
         return self
 
 
@@ -86,7 +92,7 @@ class Events:
     """Applies events to SUMO's vehicles just before SUMO takes the step they fall in."""
 
     def __init__(self, settings: list[EventSettings]) -> None:
-        on_the_road = [event for event in settings if event.command is None]
+        on_the_road = [event for event in settings if event.brake or event.change_lane]
         self._pending = sorted(on_the_road, key=lambda event: event.at_s)
         # Instant, vehicle, and the speed to hold from then on; None hands it back to SUMO.
         self._later: list[tuple[int, str, float | None]] = []

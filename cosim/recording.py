@@ -162,6 +162,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             "nees": pa.float64(),
         }
     ),
+    "misbehaviour": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "packet_id": pa.int64(),
+            "kind": _NAME,
+            "station_id": pa.int64(),
+            "check": _NAME,
+            "detail": pa.string(),
+        }
+    ),
     "events": pa.schema(
         {"time_s": pa.float64(), "kind": _NAME, "id": _NAME, "other": _NAME, "detail": pa.string()}
     ),

@@ -21,7 +21,7 @@ from vehicles.driving.fleet_commands import FleetCommands
 from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
 from vehicles.messages.frame import Frame
-from vehicles.messages.receiver import Receiver
+from vehicles.messages.receiver import Discarded, Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -109,6 +109,10 @@ class Driving:
         decisions, self._decisions = self._decisions, []
         if decisions:
             yield "decisions", _columns(decisions)
+        for name, receiver in self._receivers.items():
+            discarded = receiver.take_discarded()
+            if discarded:
+                yield "misbehaviour", _misbehaviour(name, discarded)
         events, self._events = self._events, []
         if events:
             names = ("time_s", "kind", "id", "other", "detail")
@@ -132,7 +136,7 @@ class Driving:
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(self._users, now_ns, slot, self._sensors[name], buildings=self._buildings)
         receiver = self._receivers[name]
-        received = receiver.read(self._link.take_received(slot), now_ns)
+        received = receiver.read(self._link.take_received(slot), ego.x_m, ego.y_m, now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
@@ -212,6 +216,18 @@ class Driving:
             speed = f"at {ego.speed_mps:.1f} m/s"
             self._events.append((to_s(now_ns), "collision", vehicle, other, speed))
         self._in_contact = {pair for pair in self._in_contact if pair[0] != name} | contacts
+
+
+def _misbehaviour(name: str, discarded: list[Discarded]) -> Columns:
+    return {
+        "time_s": np.array([to_s(one.received_ns) for one in discarded]),
+        "vehicle": [name] * len(discarded),
+        "packet_id": np.array([one.packet_id for one in discarded]),
+        "kind": [one.kind.name.lower() for one in discarded],
+        "station_id": np.array([one.station_id for one in discarded]),
+        "check": [one.check for one in discarded],
+        "detail": [one.detail for one in discarded],
+    }
 
 
 def _columns(rows: list[dict[str, Any]]) -> Columns:

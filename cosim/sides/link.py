@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ _LEAST_ANTENNA_HEIGHT_M = 1.5
 # How often payloads that nobody can receive any more are dropped.
 _TIDY_NS = 1_000_000_000
 # What is read there; the rest it only hands on.
-_FOR_THE_SERVER = frozenset({MessageKind.TELEMETRY, MessageKind.VIDEO, MessageKind.FLEET_ANSWER})
+_FOR_THE_SERVER = (MessageKind.TELEMETRY, MessageKind.VIDEO, MessageKind.FLEET_ANSWER)
 
 
 class LinkSide:
@@ -70,6 +70,8 @@ class LinkSide:
         self.stations: Ints = np.zeros(0, dtype=np.int64)
         self.station_keys = np.zeros(0, dtype=np.uint64)
         self.station_ids = StationIds()
+        self.listeners: list[Callable[[MessageKind, Ints, Batch], None]] = []
+        """Called with what is broadcast: kind, instants and payloads."""
         self._payloads = Payloads()
         self._tidy_ns = _TIDY_NS
         self._received: defaultdict[int, list[Arrival]] = defaultdict(list)
@@ -89,11 +91,9 @@ class LinkSide:
                 to_ns, everyone.x_m, everyone.y_m, everyone.z_m, everyone.vx_mps, everyone.vy_mps
             ),
         )
-        for row in range(len(received.kind)):
+        read = (received.receiver != SERVER) | np.isin(received.kind, _FOR_THE_SERVER)
+        for row in np.flatnonzero(read).tolist():
             kind, receiver = MessageKind(received.kind[row]), int(received.receiver[row])
-            at_server = receiver == SERVER
-            if at_server and kind not in _FOR_THE_SERVER:
-                continue
             packet = Received(
                 packet_id=int(received.packet_id[row]),
                 message=self._payloads[int(received.reference[row])],
@@ -101,7 +101,7 @@ class LinkSide:
                 sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
                 received_ns=int(received.received_ns[row]),
             )
-            if at_server:
+            if receiver == SERVER:
                 self._at_server[kind].append(packet)
             else:
                 self._received[receiver].append(Arrival(kind, packet))
@@ -125,6 +125,8 @@ class LinkSide:
 
         How they get there isn't the sender's business: today by way of the edge server.
         """
+        for listener in self.listeners:
+            listener(kind, sent_ns, payloads)
         self._send(
             senders,
             sent_ns,

@@ -88,11 +88,14 @@ def test_carla_and_the_embedded_model_drive_alike(
     assert what_is_left(port) == AS_FOUND
 
 
-def test_ctrl_c_leaves_the_server_as_it_was(tmp_path: Path, port: int, start_cosim: Start) -> None:
+@pytest.mark.parametrize("told_to_end", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_the_server_as_it_was(
+    tmp_path: Path, port: int, start_cosim: Start, told_to_end: signal.Signals
+) -> None:
     out = tmp_path / "out"
     process = start_at_walking_pace(start_cosim, out, *on_carla(port))
     assert what_is_left(port)[0] == "True 0.02"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told_to_end)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
@@ -174,3 +177,67 @@ def test_a_vanished_actor_is_noticed(tmp_path: Path, port: int, start_cosim: Sta
     events = read_table(out, "events")
     assert events[events["kind"] == "vanished"]["id"].tolist() == ["truck"]
     assert what_is_left(port) == AS_FOUND
+
+
+SET_LIGHTS = """
+    lights = client.get_world().get_actors().filter("traffic.traffic_light*")
+    lights[0].freeze(True)
+    for light in lights:
+        light.set_state(carla.TrafficLightState.STATE)
+    client.get_world().wait_for_tick()
+    """
+
+
+@pytest.mark.parametrize(("state", "drives_on"), [("Red", False), ("Green", True)])
+def test_a_town_gives_sumo_its_road_and_its_lights(
+    tmp_path: Path, port: int, state: str, drives_on: bool
+) -> None:
+    """The headless server's own map as the town; the ego waits where CARLA's lights are red."""
+    import sumolib
+
+    net_file = tmp_path / "town.net.xml"
+    done = run_cosim("carla-net", "city_grid", "--port", port, "--out", net_file)
+    assert done.returncode == 0, done.stderr
+    net = sumolib.net.readNet(str(net_file), withInternal=False)
+    first, following = next(
+        (edge, ahead)
+        for edge in net.getEdges()
+        for ahead, connections in edge.getOutgoing().items()
+        if edge.allows("passenger") and edge.getLength() > 80.0
+        if edge.getToNode().getType() == "traffic_light"
+        if any(connection.getDirection() == "s" for connection in connections)
+    )
+    lane = next(lane.getIndex() for lane in first.getLanes() if lane.allows("passenger"))
+    scenario = tmp_path / "town.yaml"
+    scenario.write_text(f"""
+        name: town
+        duration_s: 30
+        traffic: {{}}
+        twins: null
+        network: {{model: ideal}}
+        vehicles:
+          backend: carla
+          step_s: 0.05
+          carla: {{port: {port}, town: city_grid, traffic_lights: carla}}
+          driven:
+            - {{id: ego, add: {{route: ["{first.getID()}", "{following.getID()}"], lane: {lane},
+                position_m: 20, speed_mps: 8}}}}
+        """)
+    run_client(port, SET_LIGHTS.replace("STATE", state))
+    done = run_cosim("run", scenario, "--out", tmp_path / "out", "-q")
+    assert done.returncode == 0, done.stderr
+    driven = ego(tmp_path / "out")
+    travelled_m = float(np.hypot(*(driven[-1, 1:] - driven[0, 1:])))
+    assert (travelled_m > first.getLength()) is drives_on
+    assert travelled_m > 40.0
+    assert what_is_left(port) == AS_FOUND
+
+
+def test_a_net_of_another_road_than_the_towns_is_refused(tmp_path: Path, port: int) -> None:
+    done = run_cosim(
+        "run", "highway_brake", *on_carla(port, "--set", "vehicles.carla.town=city_grid"),
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "not the road of vehicles.carla.town: city_grid" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -15,10 +15,12 @@ from vehicles.driving.base import DrivingFunction
 from vehicles.driving.cacc import Cacc, CaccSettings
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
 from vehicles.driving.fleet_commands import FleetCommands, FleetCommandsSettings
+from vehicles.driving.glosa import Glosa, GlosaSettings
 from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
 from vehicles.driving.platoon import Platoon, PlatoonSettings
 from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
+from vehicles.driving.vru_warning import VruWarning
 
 
 class NoSettings(Settings):
@@ -61,6 +63,8 @@ class Drive(Settings):
     cacc: CaccSettings | None = None
     platoon: PlatoonSettings | None = None
     intersection_warning: NoSettings | None = None
+    vru_warning: NoSettings | None = None
+    glosa: GlosaSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -116,10 +120,12 @@ FUNCTIONS: dict[str, Any] = {
         Cacc,
         EmergencyBrakeWarning,
         FleetCommands,
+        Glosa,
         IntersectionWarning,
         NetworkAware,
         Platoon,
         RemoteDriving,
+        VruWarning,
     )
 }
 """Classes of the functions that come with the bridge, by name."""

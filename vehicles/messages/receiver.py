@@ -11,6 +11,7 @@ from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.ldm import LocalDynamicMap
 from vehicles.messages.mapem import Mapem
+from vehicles.messages.plausibility import Plausibility
 from vehicles.messages.received import Received
 from vehicles.messages.uper import MalformedMessage
 
@@ -48,11 +49,21 @@ class Receiver:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._discarded: list[Discarded] = []
+        self._plausibility = Plausibility()
         self._read_before: dict[bytes, ItsMessage] = {}
         self.ldm = LocalDynamicMap()
 
-    def read(self, arrivals: Sequence[Arrival], now_ns: int) -> list[Received[Any]]:
-        """The messages among packets, ordered by arrival; what is known is brought up to now."""
+    def read(
+        self, arrivals: Sequence[Arrival], x_m: float, y_m: float, now_ns: int
+    ) -> list[Received[Any]]:
+        """The messages among packets, ordered by arrival; what is known is brought up to now.
+
+        Args:
+            arrivals: packets since the last call.
+            x_m: where the receiver is [m].
+            y_m: the same [m].
+            now_ns: the instant [ns].
+        """
         read = []
         for kind, packet in arrivals:
             if kind not in ITS_KINDS:
@@ -64,6 +75,10 @@ class Receiver:
                 self._discard(kind, packet, -1, "malformed", str(error))
                 continue
             received = replace(packet, message=message)
+            doubt = self._plausibility.doubt(received, x_m, y_m)
+            if doubt is not None:
+                self._discard(kind, packet, message.station_id, *doubt)
+                continue
             self.ldm.add(received)
             read.append(received)
         self.ldm.forget(now_ns)

@@ -196,7 +196,7 @@ _NAMES = {
 
 
 class Json(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_NAMES):
-    """Telemetry on the wire: VSS names and units. Ranges refuse nonsense, not hard driving, and NaN."""
+    """Telemetry on the wire: VSS names and units; ranges refuse nonsense, not hard driving."""
 
     schema: Literal["cosim.telemetry/1"]
     sequence: _Count

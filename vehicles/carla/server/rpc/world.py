@@ -134,7 +134,7 @@ def get_imui_gravity(world: World) -> float:
 @does
 def set_imui_gravity(world: World, gravity_mps2: float) -> None:
     """Change the gravity that inertial sensors have in them."""
-    world.gravity_mps2 = gravity_mps2
+    (world.gravity_mps2,) = wire.read_finite([gravity_mps2])
 
 
 @answers
