@@ -30,6 +30,7 @@ from cosim.sides.carla import CarlaVehicles, net_of_town
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
+from cosim.sides.operator import Operator
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.roadside import RoadsideUnits
@@ -226,8 +227,11 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides += [telemetry, twins]
-        sources.append(twins)
+        operator = Operator(
+            scenario.events, driving, vehicles, traffic, link, users, twins, step_ns=twins.step_ns
+        )
+        sides += [telemetry, twins, operator]
+        sources += [twins, operator]
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
 

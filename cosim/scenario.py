@@ -128,6 +128,25 @@ class Scenario(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _commands_can_be_given(self) -> Scenario:
+        obeying = [
+            driven.id
+            for driven in self.vehicles.driven
+            if any(drive.fleet_commands is not None for drive in driven.drives)
+        ]
+        for event in self.events:
+            if event.command is None:
+                continue
+            if self.twins is None:
+                raise ValueError("commands go by the twins' broker, and there are no `twins`")
+            if event.command.vehicle not in obeying:
+                raise ValueError(
+                    f"nobody called {event.command.vehicle!r} drives `fleet_commands`; expected "
+                    f"one of {_list(obeying) or 'those that do'}"
+                )
+        return self
+
 
 def load_scenario(path: Path, overrides: Iterable[str] = (), *, told_as: str = "--set") -> Scenario:
     """Read a scenario file, or lay the defaults around a .sumocfg.

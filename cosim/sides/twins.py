@@ -11,6 +11,7 @@ from cosim.clock import NS_PER_MS, to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
+from vehicles.messages.fleet_command import FleetAnswer, FleetCommand
 from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
@@ -106,6 +107,21 @@ class Twins:
         except (BrokerDied, ConnectionAborted) as error:
             raise SideDied(self.name, f"at {to_s(to_ns):g} s: {error}") from error
         self._unread = to_ns, self._truth(to_ns)
+
+    def command(self, vehicle_id: str, command: FleetCommand) -> None:
+        """Publish a command of the scenario's operator."""
+        assert self._twins is not None
+        self._twins.command(vehicle_id, command)
+
+    def take_commands(self) -> list[tuple[str, FleetCommand]]:
+        """Commands that have come through the broker since the last call, by vehicle."""
+        assert self._twins is not None
+        return self._twins.take_commands()
+
+    def acknowledge(self, vehicle_id: str, answer: FleetAnswer) -> None:
+        """Publish what a vehicle answers to a command."""
+        assert self._twins is not None
+        self._twins.acknowledge(vehicle_id, answer)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Twins read since the last call."""
