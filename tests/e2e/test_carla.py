@@ -63,6 +63,7 @@ def ego(run_dir: Path) -> np.ndarray:
     return users[users["driven"]].sort_values("time_s")[["time_s", "x_m", "y_m"]].to_numpy()
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("scenario", "arguments"),
     [
@@ -81,8 +82,10 @@ def test_carla_and_the_embedded_model_drive_alike(
     tmp_path: Path, port: int, scenario: str, arguments: list[str]
 ) -> None:
     embedded, carla = tmp_path / "embedded", tmp_path / "carla"
-    run_cosim("run", scenario, *arguments, "--out", embedded, "-q")
-    done = run_cosim("run", scenario, *arguments, *on_carla(port), "--out", carla, "-q")
+    run_cosim("run", scenario, *arguments, "--out", embedded, "-q", timeout_s=900)
+    done = run_cosim(
+        "run", scenario, *arguments, *on_carla(port), "--out", carla, "-q", timeout_s=900
+    )
     assert read_manifest(carla)["complete"], done.stderr
     here, there = ego(embedded), ego(carla)
     assert len(here) > 100
