@@ -46,6 +46,7 @@ def what_is_left(port: int) -> tuple[str, ...]:
         port,
         """
         world = client.get_world()
+        world.wait_for_tick()
         settings = world.get_settings()
         print(settings.synchronous_mode, settings.fixed_delta_seconds)
         kinds = [actor.type_id for actor in world.get_actors()]
@@ -174,7 +175,9 @@ def test_a_vanished_actor_is_noticed(tmp_path: Path, port: int, start_cosim: Sta
     out = tmp_path / "out"
     process = start_at_walking_pace(start_cosim, out, *on_carla(port))
     by_role = """
-        actors = client.get_world().get_actors().filter("vehicle.*")
+        world = client.get_world()
+        world.wait_for_tick()
+        actors = world.get_actors().filter("vehicle.*")
         role = {actor.attributes["role_name"]: actor for actor in actors}
         print(role[ROLE].destroy())
         """
@@ -190,11 +193,13 @@ def test_a_vanished_actor_is_noticed(tmp_path: Path, port: int, start_cosim: Sta
 
 
 SET_LIGHTS = """
-    lights = client.get_world().get_actors().filter("traffic.traffic_light*")
+    world = client.get_world()
+    world.wait_for_tick()
+    lights = world.get_actors().filter("traffic.traffic_light*")
     lights[0].freeze(True)
     for light in lights:
         light.set_state(carla.TrafficLightState.STATE)
-    client.get_world().wait_for_tick()
+    world.wait_for_tick()
     """
 
 
