@@ -12,9 +12,11 @@ import psutil
 import pytest
 
 from cosim.recording import read_manifest, read_table
+from cosim.shipped import find_scenario
 from tests.carla_server import carla_server, run_client
 from tests.e2e.conftest import run_cosim
 from tests.e2e.test_failures import assert_cut_off, start_at_walking_pace
+from vehicles.carla.roads import opendrive_of_net
 
 pytest.importorskip("carla")
 
@@ -68,6 +70,11 @@ def ego(run_dir: Path) -> np.ndarray:
         ("highway_brake", ["--set", "duration_s=34", "--set", "network.model=ideal"]),
         pytest.param("highway_brake", [], marks=pytest.mark.slow),
         pytest.param("city_grid", [], marks=pytest.mark.slow),
+        pytest.param(
+            "highway_brake",
+            ["--set", "weather={precipitation: 90, wetness: 100, precipitation_deposits: 70}"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_carla_and_the_embedded_model_drive_alike(
@@ -186,6 +193,33 @@ SET_LIGHTS = """
         light.set_state(carla.TrafficLightState.STATE)
     client.get_world().wait_for_tick()
     """
+
+
+def test_a_place_that_is_taken_is_tried_again(tmp_path: Path, port: int) -> None:
+    """Somebody's parked car stands where the ego comes onto the road, and it drives on past it."""
+    road = tmp_path / "highway.xodr"
+    net = find_scenario("highway_brake").parent / "highway" / "highway.net.xml"
+    road.write_text(opendrive_of_net(net))
+    parked = f"""
+        from pathlib import Path
+        world = client.generate_opendrive_world(Path({str(road)!r}).read_text())
+        car = world.get_blueprint_library().find("vehicle.audi.tt")
+        at = carla.Transform(carla.Location(310.0, Y, 0.3))
+        print(world.spawn_actor(car, at).id)
+        """
+    embedded, out = tmp_path / "embedded", tmp_path / "out"
+    short = ["--set", "duration_s=4", "--set", "events=[]"]
+    run_cosim("run", "highway_brake", *short, "--out", embedded, "-q")
+    south_m = -ego(embedded)[0, 2]
+    parked_id = run_client(port, parked.replace("Y", f"{south_m}")).strip()
+    done = run_cosim("run", "highway_brake", *short, *on_carla(port), "--out", out, "-q")
+    run_client(port, f"print(client.get_world().get_actor({parked_id}).destroy())")
+    assert done.returncode == 0, done.stderr
+    events = read_table(out, "events")
+    assert "ego" in events[events["kind"] == "spawn_failed"]["id"].tolist()
+    # At 25 m/s it is past the parked car within half a second, and CARLA's from then on.
+    assert len(read_table(out, "decisions")) > 100
+    assert what_is_left(port) == AS_FOUND
 
 
 @pytest.mark.parametrize(("state", "drives_on"), [("Red", False), ("Green", True)])
