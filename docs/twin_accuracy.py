@@ -17,9 +17,9 @@ mpl.use("Agg")
 
 LOAD, RATE = "network.load.0.prb_utilisation", "twins.rate_hz"
 PANELS = {
-    "twins.age_ms.p95": "age of information [ms]",
-    "twins.position_error_m.p95": "error of the twin [m]",
-    "twins.prediction_error_m.p95": "error of the twin, 1 s ahead [m]",
+    "twins.age_ms.p95": "the age of information [ms]",
+    "twins.position_error_m.p95": "the twin's error [m]",
+    "twins.prediction_error_m.p95": "its error 1 s ahead [m]",
 }
 
 
@@ -31,11 +31,11 @@ def main(batch: Path, picture: Path) -> None:
         for load, rows in results.groupby(LOAD):
             means = rows.groupby(RATE)[kpi].mean()
             axes.plot(means.index, means, marker="o", label=f"{100 * float(str(load)):.0f} %")
-        axes.set(xscale="log", xlabel="telemetry [Hz]", ylabel=f"{label}, 95 %", ylim=(0, None))
+        axes.set(xscale="log", xlabel="telemetry [Hz]", ylabel=f"P95 of {label}", ylim=(0, None))
         axes.set_xticks(means.index, [f"{rate:g}" for rate in means.index])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-    panels[0].legend(title="resource blocks asked for by others")
+    panels[-1].legend(title="resource blocks\nasked for by others", loc="upper right")
     figure.savefig(picture, dpi=110)
 
 
