@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from cosim.attacks import Flood, Replay, Spoof
 from cosim.clock import to_ns, to_s
 from cosim.recording import Columns
 from network.settings import Settings
+from vehicles.messages.fleet_command import CommandKind
 
 
 class Brake(Settings):
@@ -31,17 +33,49 @@ class ChangeLane(Settings):
     keep_speed: bool = Field(False, description="It doesn't brake for what it sees meanwhile.")
 
 
+class Command(Settings):
+    """The fleet's operator asks something of a driven vehicle that drives `fleet_commands`."""
+
+    vehicle: str
+    speed_advice_mps: float | None = Field(None, ge=0, description="Not to go faster than that.")
+    route: list[str] = Field([], description="Edges to drive, from the one that it is on.")
+    minimal_risk_manoeuvre: bool = Field(False, description="To stop in its lane.")
+    valid_s: float = Field(1.0, gt=0, description="A vehicle that has it later doesn't obey.")
+
+    @model_validator(mode="after")
+    def _one_request(self) -> Command:
+        asked = [self.speed_advice_mps is not None, bool(self.route), self.minimal_risk_manoeuvre]
+        if asked.count(True) != 1:
+            raise ValueError(
+                "a command has exactly one of `speed_advice_mps`, `route`, `minimal_risk_manoeuvre`"
+            )
+        return self
+
+    @property
+    def kind(self) -> CommandKind:
+        """What is asked."""
+        if self.route:
+            return "route"
+        return "minimal_risk_manoeuvre" if self.minimal_risk_manoeuvre else "speed_advice"
+
+
 class EventSettings(Settings):
     """One event: when, and exactly one thing that happens."""
 
     at_s: float = Field(ge=0)
     brake: Brake | None = None
     change_lane: ChangeLane | None = None
+    command: Command | None = None
+    spoof: Spoof | None = None
+    replay: Replay | None = None
+    flood: Flood | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> EventSettings:
-        if (self.brake is None) == (self.change_lane is None):
-            raise ValueError("an event has exactly one of `brake`, `change_lane`")
+        kinds = [name for name in type(self).model_fields if name != "at_s"]
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            named = ", ".join(f"`{kind}`" for kind in kinds)
+            raise ValueError(f"an event has exactly one of {named}")
         return self
 
 
@@ -58,7 +92,8 @@ class Events:
     """Applies events to SUMO's vehicles just before SUMO takes the step they fall in."""
 
     def __init__(self, settings: list[EventSettings]) -> None:
-        self._pending = sorted(settings, key=lambda event: event.at_s)
+        on_the_road = [event for event in settings if event.brake or event.change_lane]
+        self._pending = sorted(on_the_road, key=lambda event: event.at_s)
         # Instant, vehicle, and the speed to hold from then on; None hands it back to SUMO.
         self._later: list[tuple[int, str, float | None]] = []
         self._happened: list[tuple[int, str, str, str]] = []

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cosim.federate import BadInput
 from network.packet import Stage
 
 Columns: TypeAlias = Mapping[str, Any]
@@ -114,6 +115,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "sensed": pa.list_(pa.string()),
             "packets": pa.list_(pa.int64()),
             "message_ages_ms": pa.list_(pa.float64()),
+            "refused": pa.list_(pa.string()),
         }
     ),
     "remote_driving": pa.schema(
@@ -160,6 +162,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             "nees": pa.float64(),
         }
     ),
+    "misbehaviour": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "packet_id": pa.int64(),
+            "kind": _NAME,
+            "station_id": pa.int64(),
+            "check": _NAME,
+            "detail": pa.string(),
+        }
+    ),
     "events": pa.schema(
         {"time_s": pa.float64(), "kind": _NAME, "id": _NAME, "other": _NAME, "detail": pa.string()}
     ),
@@ -171,11 +184,12 @@ class Recording:
 
     Args:
         run_dir: the run's folder; exists.
+        tables: which tables; all if not given.
     """
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, tables: Iterable[str] = SCHEMAS) -> None:
         self.run_dir = run_dir
-        self._tables = {name: _Table(run_dir, name, schema) for name, schema in SCHEMAS.items()}
+        self._tables = {name: _Table(run_dir, name, SCHEMAS[name]) for name in tables}
         self._closed = False
 
     def add(self, table: str, columns: Columns) -> None:
@@ -286,6 +300,16 @@ def _batches(stream: Any) -> Iterable[pa.RecordBatch]:
         yield from pa.ipc.open_stream(stream)
     except (pa.ArrowInvalid, OSError):
         return
+
+
+def make_empty(run_dir: Path) -> None:
+    """Make a folder for a run; BadInput if it can't be made or isn't empty."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {run_dir}: can't be made: {error.strerror}") from error
+    if any(run_dir.iterdir()):
+        raise BadInput(f"--out {run_dir}: not empty; name a new folder, nothing is overwritten")
 
 
 def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> pd.DataFrame:

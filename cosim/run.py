@@ -8,11 +8,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import shapely
 
 from cosim.clock import to_ns, to_s
@@ -21,25 +23,29 @@ from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.kpis import kpi_names, measure
-from cosim.recording import Recording, write_kpis, write_manifest
+from cosim.recording import Recording, make_empty, write_kpis, write_manifest
 from cosim.scenario import Scenario
-from cosim.sides.carla import CarlaVehicles
+from cosim.sides.attackers import Attackers
+from cosim.sides.carla import CarlaVehicles, net_of_town
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
+from cosim.sides.operator import Operator
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
+from cosim.sides.roadside import RoadsideUnits
 from cosim.sides.telemetry import TelemetryUnits
 from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_frame, net_location
+from cosim.traffic.net import net_bounds_m, net_frame, net_georeference
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
-from vehicles.twins.georeference import Georeference
 
+# Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
+_SAME_ROAD_WITHIN_M = 2.0
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
 
@@ -73,7 +79,8 @@ def run(
         KeyboardInterrupt: Ctrl-C; the same.
     """
     check_names(scenario.expect, kpi_names(scenario.driven_ids))
-    _make_empty(run_dir)
+    make_empty(run_dir)
+    scenario = _with_road(scenario)
     manifest = _Manifest(run_dir, scenario)
     recording = Recording(run_dir)
 
@@ -82,12 +89,18 @@ def run(
         recording.close()
         manifest.end(complete=False, ended_by=str(error), exit_code=error.exit_code)
         print(f"cosim: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        for side in sides:
+            # The one thing that outlives this process in a state of the bridge's making.
+            if isinstance(side, CarlaVehicles):
+                with suppress(RunError):
+                    side.close()
         os._exit(error.exit_code)
 
     began_s = time.monotonic()
+    sides: list[Federate] = []
     coordinator: Coordinator | None = None
     try:
-        sides = _build(scenario, run_dir, recording)
+        sides += _build(scenario, run_dir, recording)
         coordinator = Coordinator(
             sides,
             watchdog_s=scenario.watchdog_s,
@@ -122,9 +135,28 @@ def run(
         digest=digest,
         verdicts=[verdict._asdict() for verdict in verdicts],
         reached_s=scenario.duration_s,
+        took_s=round(time.monotonic() - began_s, 3),
         wall_s={name: round(spent, 3) for name, spent in coordinator.wall_s.items()},
     )
     return Outcome(run_dir, digest, kpis, verdicts)
+
+
+def _with_road(scenario: Scenario) -> Scenario:
+    """The scenario with a net, given by a town of CARLA's if need be; BadInput if they differ."""
+    if scenario.vehicles.town is None:
+        return scenario
+    town_net = net_of_town(scenario.vehicles.carla)
+    traffic = scenario.traffic
+    if traffic.net is None and traffic.sumocfg is None:
+        return scenario.model_copy(update={"traffic": traffic.model_copy(update={"net": town_net})})
+    net, _ = net_and_additional(traffic)
+    here, there = np.array(net_bounds_m(net)), np.array(net_bounds_m(town_net))
+    if np.abs(here - there).max() > _SAME_ROAD_WITHIN_M:
+        town = scenario.vehicles.town
+        raise BadInput(
+            f"{net}: not the road of vehicles.carla.town: {town}; `cosim carla-net {town}` gives it"
+        )
+    return scenario
 
 
 def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Federate]:
@@ -136,6 +168,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
     frame = net_frame(net)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
+    sight = shapely.STRtree(outlines) if outlines else None
     traffic = SumoTraffic(
         scenario.traffic,
         users,
@@ -161,42 +194,46 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         link,
         users,
         frame=frame,
-        buildings=shapely.STRtree(outlines) if outlines else None,
+        buildings=sight,
         weather=scenario.weather,
         step_ns=to_ns(scenario.driving.step_s),
     )
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
+    if scenario.v2x.roadside is not None:
+        sides.append(
+            RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
+        )
     sources: list[Source] = [vehicles, link, driving, events]
+    if any(event.spoof or event.replay or event.flood for event in scenario.events):
+        attackers = Attackers(
+            scenario.events, users, link, scenario.v2x, frame=frame, seed=scenario.seed
+        )
+        # Before the units whose messages they overhear.
+        sides.insert(sides.index(on_board), attackers)
+        sources.append(attackers)
     if driving.remotely_driven:
         remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
-        telemetry = TelemetryUnits(
-            users, vehicles, link, scenario.twins, _georeference(net), seed=scenario.seed
-        )
+        plane = net_georeference(net)
+        telemetry = TelemetryUnits(users, vehicles, link, scenario.twins, plane, seed=scenario.seed)
         twins = Twins(
             scenario.twins,
             link,
             users,
+            plane,
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides += [telemetry, twins]
-        sources.append(twins)
+        operator = Operator(
+            scenario.events, driving, vehicles, traffic, link, users, twins, step_ns=twins.step_ns
+        )
+        sides += [telemetry, twins, operator]
+        sources += [twins, operator]
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
-
-
-def _georeference(net: Path) -> Georeference | None:
-    location = net_location(net)
-    if location.projection is None:
-        return None
-    try:
-        return Georeference(location.projection, location.offset_m)
-    except ValueError as error:
-        raise BadInput(f"{net}: {error}") from error
 
 
 def _vehicles(
@@ -224,15 +261,6 @@ def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> Lin
         )
     except ValueError as error:
         raise BadInput(f"network: {error}") from error
-
-
-def _make_empty(run_dir: Path) -> None:
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--out {run_dir}: can't be made: {error.strerror}") from error
-    if any(run_dir.iterdir()):
-        raise BadInput(f"--out {run_dir}: not empty; name a new folder, nothing is overwritten")
 
 
 class _Manifest:

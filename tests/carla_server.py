@@ -16,7 +16,7 @@ client = carla.Client("127.0.0.1", int(sys.argv[1]))
 client.set_timeout(10.0)
 """
 SYNCHRONOUS = """
-world = client.get_world()
+world = client.reload_world()
 settings = world.get_settings()
 settings.synchronous_mode = True
 settings.fixed_delta_seconds = 0.05
@@ -27,8 +27,13 @@ spawn_points = world.get_map().get_spawn_points()
 
 
 @contextmanager
-def carla_server(*arguments: str) -> Iterator[int]:
-    """Run `cosim carla-server` on a free port, and say which; it must leave well."""
+def carla_server(*arguments: str, log: list[str] | None = None) -> Iterator[int]:
+    """Run `cosim carla-server` on a free port, and say which; it must leave well.
+
+    Args:
+        arguments: what else the command is given.
+        log: gets the lines that the server has logged, once it has left.
+    """
     command = [sys.executable, "-m", "cosim.cli", "carla-server", "--port", "0", *arguments]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -39,13 +44,17 @@ def carla_server(*arguments: str) -> Iterator[int]:
     finally:
         server.terminate()
         _, told = server.communicate(timeout=30)
+        if log is not None:
+            log.extend(told.splitlines())
     assert server.returncode == 0, told
 
 
 def run_client(port: int, script: str, *, timeout_s: float = 120.0) -> str:
     """What a script prints that has a `client`; it runs apart, for a bad message would kill it."""
+    # The library's threads may outlive the interpreter, which can abort a client that is done.
+    leave = "\nimport os\nsys.stdout.flush()\nos._exit(0)\n"
     done = subprocess.run(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(script), str(port)],
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(script) + leave, str(port)],
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -55,5 +64,5 @@ def run_client(port: int, script: str, *, timeout_s: float = 120.0) -> str:
 
 
 def run_synchronous(port: int, script: str, *, timeout_s: float = 120.0) -> str:
-    """Likewise, with a `world` in synchronous mode, its `library` and `spawn_points`."""
+    """Likewise, with an empty `world` in synchronous mode, its `library` and `spawn_points`."""
     return run_client(port, SYNCHRONOUS + textwrap.dedent(script), timeout_s=timeout_s)

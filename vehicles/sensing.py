@@ -96,8 +96,40 @@ def sense(
     mine = slots == ego_slot
     ego = Kinematics(*(column[mine] for column in everyone))
     others = Kinematics(*(column[~mine] for column in everyone))
-    slots = slots[~mine]
+    return _sense(users, ego, slots[~mine], others, settings, buildings)
 
+
+def sense_from(
+    users: RoadUsers,
+    instant_ns: int,
+    place: tuple[float, float, float],
+    settings: SensorSettings,
+    buildings: shapely.STRtree | None = None,
+) -> Sensed:
+    """What a sensor that stands beside the road sees; see `sense`.
+
+    Args:
+        users: everyone on the road.
+        instant_ns: the instant [ns]; road users are moved on to it.
+        place: x [m], y [m] and heading [rad] of the sensor in the net's plane.
+        settings: the sensor.
+        buildings: footprints [m] that no ray passes.
+    """
+    x_m, y_m, heading_rad = (np.array([value]) for value in place)
+    still = np.zeros(1)
+    sensor = Kinematics(x_m, y_m, still, heading_rad, still, still, still)
+    slots = users.slots()
+    return _sense(users, sensor, slots, users.at(instant_ns, slots), settings, buildings)
+
+
+def _sense(
+    users: RoadUsers,
+    ego: Kinematics,
+    slots: Ints,
+    others: Kinematics,
+    settings: SensorSettings,
+    buildings: shapely.STRtree | None,
+) -> Sensed:
     reach_m = max(settings.range_m, settings.near_range_m)
     dx, dy = others.x_m - ego.x_m, others.y_m - ego.y_m
     half_diagonal_m = 0.5 * (users.length_m[slots] + users.width_m[slots])

@@ -111,6 +111,11 @@ class VehiclesSettings(Settings):
     )
     driven: list[DrivenSettings] = [DrivenSettings()]
 
+    @property
+    def town(self) -> str | None:
+        """The CARLA town that the road is, if it is one."""
+        return self.carla.town if self.backend == "carla" else None
+
     @model_validator(mode="after")
     def _unique(self) -> VehiclesSettings:
         ids = [driven.id for driven in self.driven]
@@ -123,6 +128,30 @@ class DrivingSettings(Settings):
     """How often driving functions decide."""
 
     step_s: float = Field(0.02, gt=0, le=1)
+
+
+class CameraSettings(Settings):
+    """A camera beside the road that tells of the road users it sees."""
+
+    id: str = Field(min_length=1)
+    x_m: float
+    y_m: float
+    heading_deg: float = Field(
+        0.0, ge=-360, le=360, description="Where it looks, counter-clockwise from the x axis [deg]."
+    )
+    sensor: SensorSettings = SensorSettings(
+        range_m=100.0, field_of_view_deg=90.0, near_range_m=0.0, height_m=5.0
+    )
+
+
+class RoadsideSettings(Settings):
+    """What stands beside the road and is wired to the edge server, which broadcasts for it."""
+
+    signals: bool = Field(True, description="Every traffic light sends SPATEM and MAPEM.")
+    spatem_rate_hz: float = Field(2.0, gt=0, le=10, description="Messages of phases per second.")
+    mapem_rate_hz: float = Field(1.0, gt=0, le=10, description="Messages of lanes per second.")
+    cameras: list[CameraSettings] = []
+    radius_m: float = Field(400.0, gt=0, description="How far from a unit its messages go.")
 
 
 class V2xSettings(Settings):
@@ -146,6 +175,7 @@ class V2xSettings(Settings):
     warning_radius_m: float = Field(
         500.0, gt=0, description="How far from a braking vehicle the edge server warns."
     )
+    roadside: RoadsideSettings | None = Field(None, description="Units beside the road, if any.")
     step_s: float = Field(
         0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."
     )

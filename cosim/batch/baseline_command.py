@@ -40,8 +40,8 @@ def check(batch_dir: _Batch, file: _File = _DEFAULT) -> None:
     comparison = compare(load_baseline(file), read_results(batch_dir))
     if comparison.changes:
         _out.print(_table(comparison.changes))
-        for change in comparison.changes:
-            _out.print(f"cosim why {batch_dir / change.run}", markup=False, highlight=False)
+        for run in dict.fromkeys(change.run for change in comparison.changes):
+            _out.print(f"cosim why {batch_dir / run}", markup=False, soft_wrap=True)
     _tell(comparison, file)
     if comparison.alarm:
         raise typer.Exit(1)
@@ -49,17 +49,17 @@ def check(batch_dir: _Batch, file: _File = _DEFAULT) -> None:
 
 def _table(changes: list[Change]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", "KPI", "at", "was", "is", "p", "most in run"):
-        table.add_column(name, justify="right" if name in ("was", "is", "p") else "left")
+    for name in ("", "KPI", "was", "is", "p", "at"):
+        number = name in ("was", "is", "p")
+        table.add_column(name, justify="right" if number else "left", no_wrap=name != "at")
     for change in changes:
         table.add_row(
             str(change.kind),
             change.kpi,
-            change.point,
             f"{change.before:.4g}",
             f"{change.after:.4g}",
             f"{change.p:.2g}",
-            change.run,
+            change.point,
         )
     return table
 

@@ -99,7 +99,7 @@ def _judge(runs: Sequence[PlannedRun], batch_dir: Path) -> Batch:
             together[name] = judge_together(expect, results[mine], list(readable[0].parameters))
     told = {name: [verdict._asdict() for verdict in some] for name, some in together.items()}
     (batch_dir / _TOGETHER).write_text(json.dumps(told, indent=1) + "\n")
-    seconds = dict(zip(timings["run"], timings["wall_s"], strict=True))
+    seconds = dict(zip(timings["run"], timings["took_s"], strict=True))
     write_junit(batch_dir / _JUNIT, results, together, seconds)
     return Batch(results, together)
 

@@ -116,10 +116,10 @@ def _timings(batch_dir: Path, runs: Sequence[PlannedRun]) -> pd.DataFrame:
     rows = []
     for run in runs:
         if is_complete(batch_dir / run.id):
-            wall_s = read_manifest(batch_dir / run.id)["wall_s"]
-            sides = {f"{side}_s": spent for side, spent in wall_s.items()}
-            rows.append({"run": run.id, "wall_s": sum(wall_s.values()), **sides})
-    return pd.DataFrame(rows, columns=None if rows else ["run", "wall_s"])
+            manifest = read_manifest(batch_dir / run.id)
+            sides = {f"{side}_s": spent for side, spent in manifest["wall_s"].items()}
+            rows.append({"run": run.id, "took_s": manifest["took_s"], **sides})
+    return pd.DataFrame(rows, columns=None if rows else ["run", "took_s"])
 
 
 def read_results(batch_dir: Path) -> pd.DataFrame:

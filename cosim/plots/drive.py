@@ -184,7 +184,8 @@ def _draw_marks(
     back = handovers["ping_pong"].astype(bool)
     events = run.table("events", ["time_s", "kind", "id"])
     collisions = events[(events["kind"] == "collision") & events["id"].isin(vehicle_ids)]
-    told = events[events["kind"] != "collision"]
+    of_twins = events["kind"].astype(str).str.startswith("twin_")
+    told = events[(events["kind"] != "collision") & ~of_twins]
     legend: list[Line2D | Patch] = []
     everywhere = list(panels.values())
     radio = [panels[name] for name in ("cell", "rsrp", "sinr", "latency") if name in panels]

@@ -18,7 +18,7 @@ from vehicles.carla.backend import CarlaBackend, Command, DrivenBody, Pose
 from vehicles.carla.coordinates import Poses
 from vehicles.carla.lights import TrafficLight, sumo_state, traffic_lights, vehicle_lights
 from vehicles.carla.liveness import ClientThread, Liveness, ServerDied, ServerUnreachable
-from vehicles.carla.roads import opendrive_of_net
+from vehicles.carla.roads import net_of_opendrive, opendrive_of_net
 from vehicles.carla.sensors import Measured
 from vehicles.settings import CarlaSettings
 from vehicles.state import Kind, RoadUsers
@@ -324,6 +324,25 @@ class CarlaVehicles:
         if detail and detail not in self._told:
             self._told.add(detail)
             self._tell(now_ns, kind, user_id, detail)
+
+
+def net_of_town(settings: CarlaSettings) -> Path:
+    """The road of the server's map, or of the town that the settings name, as a SUMO net.
+
+    Raises:
+        BadInput: no such server or town.
+        SideDied: the server died meanwhile.
+    """
+    server = _Server(settings, WeatherSettings(), step_s=1.0)
+    try:
+        server.open(None)
+        return net_of_opendrive(server.call(server.backend.opendrive))
+    except (ServerUnreachable, ValueError) as error:
+        raise BadInput(f"vehicles.carla: {error}") from error
+    except ServerDied as error:
+        raise SideDied(CarlaVehicles.name, str(error)) from error
+    finally:
+        server.close()
 
 
 class _Newcomer(NamedTuple):

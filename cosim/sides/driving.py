@@ -17,10 +17,11 @@ from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
+from vehicles.driving.fleet_commands import FleetCommands
 from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
 from vehicles.messages.frame import Frame
-from vehicles.messages.receiver import Receiver
+from vehicles.messages.receiver import Discarded, Receiver
 from vehicles.sensing import sense
 from vehicles.settings import DrivenSettings
 from vehicles.state import RoadUsers
@@ -70,6 +71,13 @@ class Driving:
             if isinstance(function, RemoteDriving)
         }
         """The function by which a vehicle is driven from afar, for those that are."""
+        self.commanded = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, FleetCommands)
+        }
+        """The function by which a vehicle obeys the fleet's operator, for those that do."""
         self.situations: dict[str, Situation] = {}
         """What each driven vehicle decided by at the last step, by its name."""
         self._receivers = {driven.id: Receiver(frame) for driven in settings}
@@ -101,6 +109,10 @@ class Driving:
         decisions, self._decisions = self._decisions, []
         if decisions:
             yield "decisions", _columns(decisions)
+        for name, receiver in self._receivers.items():
+            discarded = receiver.take_discarded()
+            if discarded:
+                yield "misbehaviour", _misbehaviour(name, discarded)
         events, self._events = self._events, []
         if events:
             names = ("time_s", "kind", "id", "other", "detail")
@@ -124,7 +136,7 @@ class Driving:
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(self._users, now_ns, slot, self._sensors[name], buildings=self._buildings)
         receiver = self._receivers[name]
-        received = receiver.read(self._link.take_received(slot), now_ns)
+        received = receiver.read(self._link.take_received(slot), ego.x_m, ego.y_m, now_ns)
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
@@ -176,7 +188,7 @@ class Driving:
     ) -> None:
         ids, bodies = others
         leader = find_leader(choice.road, ego, bodies)
-        proposal = choice.proposal
+        proposal, commanded = choice.proposal, self.commanded.get(name)
         self._decisions.append(
             {
                 "time_s": to_s(now_ns),
@@ -195,6 +207,7 @@ class Driving:
                 "message_ages_ms": [
                     received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
+                "refused": commanded.take_refused() if commanded else [],
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
@@ -203,6 +216,18 @@ class Driving:
             speed = f"at {ego.speed_mps:.1f} m/s"
             self._events.append((to_s(now_ns), "collision", vehicle, other, speed))
         self._in_contact = {pair for pair in self._in_contact if pair[0] != name} | contacts
+
+
+def _misbehaviour(name: str, discarded: list[Discarded]) -> Columns:
+    return {
+        "time_s": np.array([to_s(one.received_ns) for one in discarded]),
+        "vehicle": [name] * len(discarded),
+        "packet_id": np.array([one.packet_id for one in discarded]),
+        "kind": [one.kind.name.lower() for one in discarded],
+        "station_id": np.array([one.station_id for one in discarded]),
+        "check": [one.check for one in discarded],
+        "detail": [one.detail for one in discarded],
+    }
 
 
 def _columns(rows: list[dict[str, Any]]) -> Columns:

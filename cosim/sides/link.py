@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from network.arrays import Floats, Ints
 from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
-from network.packet import SERVER, Fate, Packets, Positions, Stage
+from network.packet import AREA, SERVER, Fate, Packets, Positions, Stage
 from vehicles.driving.base import LinkView
 from vehicles.messages.kinds import MessageKind, StationIds
 from vehicles.messages.received import Received
@@ -28,7 +28,7 @@ _LEAST_ANTENNA_HEIGHT_M = 1.5
 # How often payloads that nobody can receive any more are dropped.
 _TIDY_NS = 1_000_000_000
 # What is read there; the rest it only hands on.
-_FOR_THE_SERVER = frozenset({MessageKind.TELEMETRY, MessageKind.VIDEO})
+_FOR_THE_SERVER = (MessageKind.TELEMETRY, MessageKind.VIDEO, MessageKind.FLEET_ANSWER)
 
 
 class LinkSide:
@@ -70,6 +70,8 @@ class LinkSide:
         self.stations: Ints = np.zeros(0, dtype=np.int64)
         self.station_keys = np.zeros(0, dtype=np.uint64)
         self.station_ids = StationIds()
+        self.listeners: list[Callable[[MessageKind, Ints, Batch], None]] = []
+        """Called with what is broadcast: kind, instants and payloads."""
         self._payloads = Payloads()
         self._tidy_ns = _TIDY_NS
         self._received: defaultdict[int, list[Arrival]] = defaultdict(list)
@@ -89,11 +91,9 @@ class LinkSide:
                 to_ns, everyone.x_m, everyone.y_m, everyone.z_m, everyone.vx_mps, everyone.vy_mps
             ),
         )
-        for row in range(len(received.kind)):
+        read = (received.receiver != SERVER) | np.isin(received.kind, _FOR_THE_SERVER)
+        for row in np.flatnonzero(read).tolist():
             kind, receiver = MessageKind(received.kind[row]), int(received.receiver[row])
-            at_server = receiver == SERVER
-            if at_server and kind not in _FOR_THE_SERVER:
-                continue
             packet = Received(
                 packet_id=int(received.packet_id[row]),
                 message=self._payloads[int(received.reference[row])],
@@ -101,7 +101,7 @@ class LinkSide:
                 sent_ns=int(received.sent_ns[row]) // NS_PER_MS * NS_PER_MS,
                 received_ns=int(received.received_ns[row]),
             )
-            if at_server:
+            if receiver == SERVER:
                 self._at_server[kind].append(packet)
             else:
                 self._received[receiver].append(Arrival(kind, packet))
@@ -111,6 +111,63 @@ class LinkSide:
         self._keep_finished()
         return Deliveries(received.sent_ns, received.received_ns, self._link.least_latency_ns)
 
+    def broadcast(
+        self,
+        senders: Ints,
+        sent_ns: Ints,
+        *,
+        kind: MessageKind,
+        size_bytes: int | Ints,
+        radius_m: float,
+        payloads: Batch,
+    ) -> None:
+        """Send packets to every vehicle around their senders (slots) that listens.
+
+        How they get there isn't the sender's business: today by way of the edge server.
+        """
+        for listener in self.listeners:
+            listener(kind, sent_ns, payloads)
+        self._send(
+            senders,
+            sent_ns,
+            kind=kind,
+            size_bytes=size_bytes,
+            to=AREA,
+            radius_m=radius_m,
+            payloads=payloads,
+        )
+
+    def broadcast_from(
+        self,
+        x_m: float,
+        y_m: float,
+        now_ns: int,
+        *,
+        kind: MessageKind,
+        size_bytes: int,
+        radius_m: float,
+        payload: Any,
+    ) -> None:
+        """Send a packet of a unit beside the road to every vehicle around it that listens.
+
+        Units are wired to the edge server: it sends to each of these vehicles.
+        """
+        receivers = self.around(x_m, y_m, radius_m, now_ns)
+        self._send(
+            np.full(len(receivers), SERVER),
+            np.full(len(receivers), now_ns),
+            kind=kind,
+            size_bytes=size_bytes,
+            to=receivers,
+            payloads=[payload] * len(receivers),
+        )
+
+    def around(self, x_m: float, y_m: float, radius_m: float, now_ns: int) -> Ints:
+        """Slots of the vehicles that listen within a radius of a place at an instant [ns]."""
+        listening = self.stations[self._users.driven[self.stations]]
+        here = self._users.at(now_ns, listening)
+        return listening[np.hypot(here.x_m - x_m, here.y_m - y_m) <= radius_m]
+
     def send(
         self,
         senders: Ints,
@@ -119,14 +176,36 @@ class LinkSide:
         kind: MessageKind,
         size_bytes: int | Ints,
         to: int,
-        radius_m: float = 0.0,
         payloads: Batch,
     ) -> Ints:
-        """Send one packet per entry of `senders` (slots, or SERVER), at instants from now on [ns].
+        """Send one packet per entry of `senders` (slots, or SERVER) to one place.
+
+        Args:
+            senders: who sends, shape (n,).
+            sent_ns: when, from now on, shape (n,) [ns].
+            kind: what they carry.
+            size_bytes: how large they are, with all headers.
+            to: SERVER, or a slot.
+            payloads: what they carry, n of them.
 
         Returns:
             The packets' ids (n,).
         """
+        return self._send(
+            senders, sent_ns, kind=kind, size_bytes=size_bytes, to=to, payloads=payloads
+        )
+
+    def _send(
+        self,
+        senders: Ints,
+        sent_ns: Ints,
+        *,
+        kind: MessageKind,
+        size_bytes: int | Ints,
+        to: int | Ints,
+        radius_m: float = 0.0,
+        payloads: Batch,
+    ) -> Ints:
         if len(senders) == 0:
             return np.zeros(0, dtype=np.int64)
         return self._link.send(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from cosim.clock import to_ns
 from cosim.sides.link import LinkSide
-from network.packet import AREA
-from vehicles.messages.awareness import CamBatch
+from network.arrays import Bools
+from vehicles.messages.awareness import AwarenessBatch
 from vehicles.messages.brake_warning import BrakeWarnings
+from vehicles.messages.denm import Denm
 from vehicles.messages.envelope import CERTIFICATE_PERIOD_NS, geo_broadcast_bytes
 from vehicles.messages.frame import Frame
-from vehicles.messages.generation import CAM_RULES, Generation, at_rate
-from vehicles.messages.kinds import MessageKind
+from vehicles.messages.generation import CAM_RULES, VAM_RULES, Generation, at_rate
+from vehicles.messages.kinds import VULNERABLE, MessageKind
 from vehicles.settings import V2xSettings
 from vehicles.state import RoadUsers
 
@@ -46,6 +49,7 @@ class OnBoardUnits:
         self._frame = frame
         rules = CAM_RULES if settings.cam_rate_hz is None else at_rate(settings.cam_rate_hz)
         self._cams = Generation(rules, CERTIFICATE_PERIOD_NS, seed, "cam phase")
+        self._vams = Generation(VAM_RULES, CERTIFICATE_PERIOD_NS, seed, "vam phase")
         self._warnings = BrakeWarnings(link.station_ids, settings.warning_radius_m)
 
     def start(self) -> None:
@@ -53,7 +57,9 @@ class OnBoardUnits:
 
     def advance(self, to_ns: int) -> None:
         """Send what falls due at `to_ns`, and awareness messages until the next step."""
-        self._send_cams(to_ns)
+        vulnerable = np.isin(self._users.kind[self._link.stations], VULNERABLE)
+        self._send_awareness(MessageKind.CAM, self._cams, ~vulnerable, to_ns)
+        self._send_awareness(MessageKind.VAM, self._vams, vulnerable, to_ns)
         self._send_warnings(to_ns)
 
     def abort(self) -> None:
@@ -62,34 +68,41 @@ class OnBoardUnits:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _send_cams(self, now_ns: int) -> None:
-        generated = self._cams.between(
+    def _send_awareness(
+        self, kind: MessageKind, generation: Generation, of: Bools, now_ns: int
+    ) -> None:
+        """Send the messages of one kind, which some of the stations send, until the next step."""
+        generated = generation.between(
             self._users,
-            self._link.stations,
-            self._link.station_keys,
+            self._link.stations[of],
+            self._link.station_keys[of],
             now_ns,
             now_ns + self.step_ns,
         )
-        cams = CamBatch(self._users, generated, self._link.station_ids, self._frame)
-        self._link.send(
+        messages = AwarenessBatch(self._users, generated, self._link.station_ids, self._frame)
+        self._link.broadcast(
             generated.slots,
             generated.instant_ns,
-            kind=MessageKind.CAM,
-            size_bytes=cams.sizes_bytes(),
-            to=AREA,
+            kind=kind,
+            size_bytes=messages.sizes_bytes(),
             radius_m=self._settings.cam_radius_m,
-            payloads=cams,
+            payloads=messages,
         )
 
     def _send_warnings(self, now_ns: int) -> None:
         warnings = self._warnings.generate(self._users, self._link.stations, now_ns)
-        encoded = [denm.encode(self._frame) for _slot, denm in warnings]
-        self._link.send(
+        encoded = [_encoded(denm, self._frame) for _slot, denm in warnings]
+        self._link.broadcast(
             np.array([slot for slot, _denm in warnings], np.int64),
             np.full(len(warnings), now_ns),
             kind=MessageKind.DENM,
             size_bytes=geo_broadcast_bytes(np.array([len(data) for data in encoded], np.int64)),
-            to=AREA,
             radius_m=self._settings.warning_radius_m,
             payloads=encoded,
         )
+
+
+@lru_cache(maxsize=1024)
+def _encoded(denm: Denm, frame: Frame) -> bytes:
+    """A version is repeated word for word."""
+    return denm.encode(frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -11,6 +11,7 @@ from cosim.clock import NS_PER_MS, to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
+from vehicles.messages.fleet_command import FleetAnswer, FleetCommand
 from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
@@ -25,14 +26,16 @@ from vehicles.twins.estimator import (
     normalised_error_squared,
 )
 from vehicles.twins.fleet import Staleness
+from vehicles.twins.georeference import Georeference
 from vehicles.twins.lockstep import LockstepTwins
 from vehicles.twins.service import TwinService
 from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Forwarded
 from vehicles.twins.topics import Topics
+from vehicles.twins.watch import Happening
 
 _UNPREDICTED = [np.nan, np.nan]
-_STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
+STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
 
 
 class Twins:
@@ -46,6 +49,7 @@ class Twins:
         settings: the scenario's twins.
         link: says what telemetry has reached the server.
         users: everyone on the road, to tell how wrong a twin is.
+        georeference: of the net's plane, for states on Earth; None if it has none.
         run_id: keeps runs on one broker apart.
         confirm_timeout_s: wall-clock time that the broker has for one step's messages.
     """
@@ -57,6 +61,7 @@ class Twins:
         settings: TwinsSettings,
         link: LinkSide,
         users: RoadUsers,
+        georeference: Georeference | None,
         *,
         run_id: str,
         confirm_timeout_s: float,
@@ -68,9 +73,8 @@ class Twins:
         self._timeout_s = confirm_timeout_s
         self._of_driven_alone = settings.vehicles == "driven"
         self._embedded = EmbeddedBroker() if settings.broker == "embedded" else None
-        self._address = None if self._embedded else BrokerAddress.parse(settings.broker)
         self._topics = Topics(run_id)
-        self._service = TwinService(self._topics, settings.sensors)
+        self._service = TwinService(self._topics, settings, georeference)
         self._twins: LockstepTwins | None = None
         self._unread: tuple[int, dict[str, list[float]]] | None = None
         # Whole steps ahead, so that each prediction meets the truth at a step.
@@ -81,13 +85,12 @@ class Twins:
     def start(self) -> None:
         """Start the embedded broker, if it is the one, and connect; BadInput if nobody answers."""
         try:
-            address = self._embedded.start() if self._embedded else self._address
-            assert address is not None
+            address = self._embedded.start() if self._embedded else self._given()
             self._twins = LockstepTwins(
                 address, self._topics, self._service, gateway=self._settings.gateway
             )
             self._twins.start()
-        except BrokerUnreachable as error:
+        except (BrokerUnreachable, ValueError) as error:
             raise BadInput(f"twins.broker: {error}") from error
 
     def advance(self, to_ns: int) -> None:
@@ -105,6 +108,21 @@ class Twins:
             raise SideDied(self.name, f"at {to_s(to_ns):g} s: {error}") from error
         self._unread = to_ns, self._truth(to_ns)
 
+    def command(self, vehicle_id: str, command: FleetCommand) -> None:
+        """Publish a command of the scenario's operator."""
+        assert self._twins is not None
+        self._twins.command(vehicle_id, command)
+
+    def take_commands(self) -> list[tuple[str, FleetCommand]]:
+        """Commands that have come through the broker since the last call, by vehicle."""
+        assert self._twins is not None
+        return self._twins.take_commands()
+
+    def acknowledge(self, vehicle_id: str, answer: FleetAnswer) -> None:
+        """Publish what a vehicle answers to a command."""
+        assert self._twins is not None
+        self._twins.acknowledge(vehicle_id, answer)
+
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Twins read since the last call."""
         if last and self._twins is not None:
@@ -113,6 +131,9 @@ class Twins:
                 self._read()
         rows, self._rows = self._rows, []
         yield from rows
+        happened = self._service.take_happened()
+        if happened:
+            yield "events", happened_columns(happened)
 
     def abort(self) -> None:
         """Make a wait for the broker raise."""
@@ -125,6 +146,16 @@ class Twins:
             self._twins.close()
         if self._embedded is not None:
             self._embedded.close()
+
+    def _given(self) -> BrokerAddress:
+        settings = self._settings
+        return BrokerAddress.parse(settings.broker).with_login(
+            settings.username,
+            settings.password_file,
+            settings.ca,
+            settings.certificate,
+            settings.key,
+        )
 
     def _truth(self, now_ns: int) -> dict[str, list[float]]:
         """The true states, as the filter has them, of who may have a twin."""
@@ -180,7 +211,7 @@ class Twins:
                     "speed_mps": state[:, SPEED],
                     "position_sigma_m": twins.position_sigma_m()[rows],
                     "age_ms": twins.age_ns[rows] / NS_PER_MS,
-                    "staleness": [_STALENESS_NAMES[level] for level in staleness.tolist()],
+                    "staleness": [STALENESS_NAMES[level] for level in staleness.tolist()],
                     "sequence": twins.sequence[rows],
                     "lost": twins.lost[rows],
                     "rejected": twins.rejected[rows],
@@ -193,3 +224,14 @@ class Twins:
                 },
             )
         )
+
+
+def happened_columns(happened: Sequence[tuple[int, Happening]]) -> Columns:
+    """What happened to twins, and when [ns], as columns of the table `events`."""
+    return {
+        "time_s": [to_s(now_ns) for now_ns, _ in happened],
+        "kind": [f"twin_{one.kind}" for _, one in happened],
+        "id": [one.vehicle_id for _, one in happened],
+        "other": [""] * len(happened),
+        "detail": [one.detail for _, one in happened],
+    }

@@ -11,6 +11,7 @@ from pyproj.exceptions import ProjError
 
 from cosim.federate import BadInput
 from vehicles.messages.frame import Frame
+from vehicles.twins.georeference import Georeference
 
 
 class Location(NamedTuple):
@@ -56,6 +57,17 @@ def net_frame(net: Path) -> Frame:
     try:
         return Frame(location.projection, location.offset_m)
     except ProjError as error:
+        raise BadInput(f"{net}: its georeference can't be read: {error}") from error
+
+
+def net_georeference(net: Path) -> Georeference | None:
+    """The plane of a net on Earth; None without a georeference, BadInput if it can't be read."""
+    location = net_location(net)
+    if location.projection is None:
+        return None
+    try:
+        return Georeference(location.projection, location.offset_m)
+    except ValueError as error:
         raise BadInput(f"{net}: its georeference can't be read: {error}") from error
 
 

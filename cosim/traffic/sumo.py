@@ -22,9 +22,11 @@ from traci.constants import (
 from cosim.clock import to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.traffic.files import last_error, sumo_arguments, sumo_binary
+from cosim.traffic.lights import Intersection, TrafficLights
 from cosim.traffic.road import RoadReader
 from cosim.traffic.settings import TrafficSettings
 from vehicles.driving.base import RoadAhead
+from vehicles.messages.spatem import Movement
 from vehicles.settings import DrivenSettings
 from vehicles.state import Kind, RoadUsers
 from vehicles.weather import WeatherSettings
@@ -125,6 +127,7 @@ class SumoTraffic:
         self._api: Any = None
         self._process: subprocess.Popen[bytes] | None = None
         self._road: RoadReader | None = None
+        self._lights: TrafficLights | None = None
         self._roads: dict[str, RoadAhead | None] = {}
         self.taken_over: list[Entered] = []
         self.departed: list[tuple[str, int]] = []
@@ -159,6 +162,26 @@ class SumoTraffic:
         `seen_from` where the vehicle is by then.
         """
         return self._roads.get(user_id)
+
+    def intersections(self) -> list[Intersection]:
+        """The intersections with traffic lights."""
+        return self._traffic_lights().intersections
+
+    def movements(self, light: str, now_ns: int) -> tuple[Movement, ...]:
+        """What the signal groups of traffic lights show at the last step, and then [ns]."""
+        with self._alive():
+            return self._traffic_lights().movements(light, now_ns)
+
+    def reroute(self, user_id: str, edges: Sequence[str]) -> bool:
+        """Have a vehicle go by other edges, from the one it is on; False if there is no way."""
+        with self._alive():
+            try:
+                self._api.vehicle.setRoute(user_id, list(edges))
+            except Exception as error:
+                if type(error).__name__ != "TraCIException":
+                    raise
+                return False
+        return True
 
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
@@ -225,6 +248,11 @@ class SumoTraffic:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def _traffic_lights(self) -> TrafficLights:
+        if self._lights is None:
+            self._lights = TrafficLights(self._api)
+        return self._lights
 
     @contextmanager
     def _alive(self) -> Iterator[None]:

@@ -66,6 +66,10 @@ PLATOON = (
     "events=[{at_s: 12, brake: {vehicle: lead, deceleration_mps2: 3, to_mps: 12}}]",
 )  # fmt: skip
 CORNER = ("blind_corner", "duration_s=12")
+VAN = ("pedestrian_behind_van", "duration_s=13.5")
+LIGHT = (
+    "green_wave", "duration_s=31", "network.cells=[{id: west, x_m: 150, y_m: 12, height_m: 10}]"
+)  # fmt: skip
 AWARE = (
     "platoon_at_cell_edge", "duration_s=14", "network.load=[]",
     "vehicles.driven=[{id: ego, drives: [acc, network_aware]}]",
@@ -89,13 +93,36 @@ def test_at_a_blind_corner_it_brakes_harder_the_later_it_hears(tmp_path: Path) -
     assert rising(runs.delayed("ego.max_deceleration_mps2", (0, 300, 500, 700)))
 
 
+def test_at_a_parked_van_it_brakes_harder_the_later_it_hears(tmp_path: Path) -> None:
+    runs = Paired(tmp_path, *VAN)
+    assert rising(runs.delayed("ego.max_deceleration_mps2", (0, 300, 500, 700)))
+
+
+def test_with_glosa_it_stands_longer_the_later_it_first_hears(tmp_path: Path) -> None:
+    runs = Paired(tmp_path, *LIGHT)
+    standing_s = [
+        runs.kpis([{"kind": "backhaul_cut", "to_s": until_s}])["ego.standing_s"]
+        for until_s in (10, 14, 15.5, 17)
+    ]
+    assert standing_s[0] == 0.0
+    assert rising(standing_s)
+
+
 def test_network_aware_keeps_more_distance_the_later_it_hears(tmp_path: Path) -> None:
     runs = Paired(tmp_path, *AWARE)
-    assert rising(runs.delayed("ego.mean_time_headway_s", (0, 60, 120, 240)))
+    assert rising(runs.delayed("ego.mean_time_headway_s", (0, 150, 200, 250)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("given", [CACC, PLATOON, CORNER], ids=lambda given: given[0])
+def test_warned_of_a_hidden_car_s_braking_it_brakes_harder_the_later_it_hears(
+    tmp_path: Path,
+) -> None:
+    runs = Paired(tmp_path, "highway_brake", "duration_s=38", "network.load=[]")
+    assert rising(runs.delayed("ego.max_deceleration_mps2", (0, 200, 400, 600)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [CACC, PLATOON, CORNER, VAN, LIGHT], ids=lambda given: given[0])
 def test_without_a_network_it_drives_like_acc_alone(tmp_path: Path, given: tuple[str, ...]) -> None:
     runs = Paired(tmp_path, *given)
     driven = load_scenario(find_scenario(given[0]), given[1:]).vehicles.driven

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from vehicles.driving.base import Bodies
 from vehicles.messages.cam import Cam
 from vehicles.messages.received import Received
+from vehicles.messages.vam import Vam
+
+Awareness = TypeVar("Awareness", Cam, Vam)
 
 
-def moved_on(heard: Sequence[Received[Cam]], now_ns: int) -> Bodies:
+def moved_on(heard: Sequence[Received[Awareness]], now_ns: int) -> Bodies:
     """The senders' bodies at an instant, going on straight as they said; who brakes, to a stop.
 
     Args:

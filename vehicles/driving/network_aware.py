@@ -45,9 +45,6 @@ class NetworkAwareSettings(Settings):
     time_gap_s: float = Field(
         3.0, gt=0, le=10, description="Time gap to the car ahead when the network is bad."
     )
-    good_time_gap_s: float = Field(
-        1.5, gt=0, le=10, description="Time gap from which it starts, that of `acc`."
-    )
     speed_share: float = Field(
         0.8, gt=0, le=1, description="Share of the speed otherwise driven when the network is bad."
     )
@@ -82,9 +79,9 @@ class NetworkAware:
     * the SINR now, and where its trend over the last 2 s or the forecast will have taken it,
     * an interruption, or no cell; a handover that is near counts for half.
 
-    From good (0) to bad (1) that is the caution: the time gap goes from the one setting to the
-    other by it, and so does the speed. It follows what is worst at a limited rate, so that neither
-    jumps.
+    From good (0) to bad (1) that is the caution. It asks for that share of the time gap that it
+    keeps when the network is bad, so that a little of it leaves even a platoon alone, and takes as
+    much off the speed. It follows what is worst at a limited rate, so that neither jumps.
     """
 
     name = "network_aware"
@@ -109,12 +106,11 @@ class NetworkAware:
         wanted, sensed = free, []
         leader = find_leader(road, ego, situation.seen.bodies, margin_m=LATERAL_MARGIN_M)
         if leader is not None:
-            more_s = self._caution * (settings.time_gap_s - settings.good_time_gap_s)
             wanted -= interaction_mps2(
                 ego.speed_mps,
                 leader.speed_mps,
                 leader.gap_m - STANDSTILL_GAP_M,
-                settings.good_time_gap_s + more_s,
+                self._caution * settings.time_gap_s,
             )
             sensed = [int(situation.seen.slots[leader.row])]
         return Proposal(max(wanted, -_GENTLE_MPS2), reason, sensed, self._delays.causes())

@@ -14,10 +14,13 @@ from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
 from vehicles.driving.cacc import Cacc, CaccSettings
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.fleet_commands import FleetCommands, FleetCommandsSettings
+from vehicles.driving.glosa import Glosa, GlosaSettings
 from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
 from vehicles.driving.platoon import Platoon, PlatoonSettings
 from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
+from vehicles.driving.vru_warning import VruWarning
 
 
 class NoSettings(Settings):
@@ -56,9 +59,12 @@ class Drive(Settings):
     emergency_brake_warning: NoSettings | None = None
     remote_driving: RemoteDrivingSettings | None = None
     network_aware: NetworkAwareSettings | None = None
+    fleet_commands: FleetCommandsSettings | None = None
     cacc: CaccSettings | None = None
     platoon: PlatoonSettings | None = None
     intersection_warning: NoSettings | None = None
+    vru_warning: NoSettings | None = None
+    glosa: GlosaSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -113,10 +119,13 @@ FUNCTIONS: dict[str, Any] = {
         Acc,
         Cacc,
         EmergencyBrakeWarning,
+        FleetCommands,
+        Glosa,
         IntersectionWarning,
         NetworkAware,
         Platoon,
         RemoteDriving,
+        VruWarning,
     )
 }
 """Classes of the functions that come with the bridge, by name."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from network.arrays import Ints
-from vehicles.messages import cam
+from vehicles.messages import cam, vam
 from vehicles.messages.cam import Cam
 from vehicles.messages.envelope import single_hop_bytes
 from vehicles.messages.frame import Frame
 from vehicles.messages.generation import Generated
-from vehicles.messages.kinds import STATION_TYPES, StationIds
+from vehicles.messages.kinds import STATION_TYPES, VULNERABLE, StationIds
+from vehicles.messages.vam import Vam
 from vehicles.state import Kind, RoadUsers
 
 
-class CamBatch:
-    """CAMs generated in one step.
+class AwarenessBatch:
+    """CAMs of vehicles, or VAMs of pedestrians and cyclists, generated in one step.
 
     What they say is kept as it was at the instant of each; `[row]` encodes one.
 
@@ -57,21 +58,30 @@ class CamBatch:
     def __getitem__(self, row: int) -> bytes:
         encoded = self._encoded.get(row)
         if encoded is None:
-            message = Cam(
-                self._station_ids.of(self._names[row]),
-                STATION_TYPES[Kind(self._kind[row])],
-                int(self._generated.instant_ns[row]),
-                *self._columns[row].tolist(),
-            )
-            encoded = message.encode(
-                self._frame, low_frequency=bool(self._generated.low_frequency[row])
-            )
+            encoded = self._encode(row)
             self._encoded[row] = encoded
         return encoded
 
     def sizes_bytes(self) -> Ints:
-        """Sizes as sent, shape (n,), without encoding any: a CAM's fields have fixed widths."""
+        """Sizes as sent, shape (n,), without encoding any: what is sent has fixed widths."""
         encoded = np.where(
-            self._generated.low_frequency, cam.SIZE_WITH_LOW_FREQUENCY_BYTES, cam.SIZE_BYTES
+            np.isin(self._kind, VULNERABLE),
+            np.where(
+                self._generated.low_frequency, vam.SIZE_WITH_LOW_FREQUENCY_BYTES, vam.SIZE_BYTES
+            ),
+            np.where(
+                self._generated.low_frequency, cam.SIZE_WITH_LOW_FREQUENCY_BYTES, cam.SIZE_BYTES
+            ),
         )
         return single_hop_bytes(encoded, self._generated.certificate)
+
+    def _encode(self, row: int) -> bytes:
+        kind = Kind(self._kind[row])
+        sender = (
+            self._station_ids.of(self._names[row]),
+            STATION_TYPES[kind],
+            int(self._generated.instant_ns[row]),
+        )
+        says = self._columns[row].tolist()
+        message = Vam(*sender, *says[:5]) if kind in VULNERABLE else Cam(*sender, *says)
+        return message.encode(self._frame, low_frequency=bool(self._generated.low_frequency[row]))

@@ -19,20 +19,20 @@ from vehicles.state import Kind, RoadUsers
 
 TRIGGER_DECELERATION_MPS2 = 0.4 * 9.80665
 TRIGGER_SPEED_MPS = 20.0 / 3.6
-# A vehicle that came to rest by such braking goes on warning as long as it stands in the way.
+# A vehicle that came to rest by such braking goes on warning for a while.
 STANDSTILL_MPS = 0.1
+STANDING_NS = 10_000_000_000
 INTERVAL_MS = 100
+STANDING_INTERVAL_MS = 1000
 VALIDITY_S = 2
-# Between versions of a warning whose vehicle stands, the same one is repeated.
-_RENEWAL_NS = 1_000_000_000
 
 
 class BrakeWarnings:
     """On-board units of all connected vehicles: who warns now.
 
     A warning begins when a vehicle faster than 20 km/h brakes harder than 0.4 g. While it goes on
-    braking like that, every 100 ms a new version says where it is; once it has come to rest by it,
-    one version is repeated for a second. When the vehicle brakes less, the last version holds
+    braking like that, every 100 ms a new version says where it is; every second for 10 s, once it
+    has come to rest by it. When the vehicle brakes less, the last version holds
     until its validity ends; when it gathers speed, the warning is cancelled.
 
     Args:
@@ -45,6 +45,7 @@ class BrakeWarnings:
         self._relevance_m = round(relevance_m)
         self._service = DenService()
         self._warning: dict[str, Denm] = {}
+        self._braked_ns: dict[str, int] = {}
         self._begun: Counter[str] = Counter()
         self._name_of: dict[int, str] = {}
 
@@ -62,16 +63,19 @@ class BrakeWarnings:
             slot = users.slot_of(name)
             stands = abs(users.speed_mps[slot]) < STANDSTILL_MPS
             brakes = users.acceleration_mps2[slot] <= -TRIGGER_DECELERATION_MPS2
-            interval_ns = _RENEWAL_NS if stands else INTERVAL_MS * 1_000_000
-            if brakes or stands:
-                if now_ns >= warning.generation_time_ns + interval_ns:
+            if brakes:
+                self._braked_ns[name] = now_ns
+            if brakes or (stands and now_ns - self._braked_ns[name] < STANDING_NS):
+                interval_ms = STANDING_INTERVAL_MS if stands else INTERVAL_MS
+                if now_ns >= warning.generation_time_ns + interval_ms * 1_000_000:
                     self._warning[name] = self._say(users, slot, now_ns, warning.sequence_number)
-            elif users.acceleration_mps2[slot] > 0.0:
+            elif not stands and users.acceleration_mps2[slot] > 0.0:
                 self._service.cancel(self._warning.pop(name), now_ns)
         for slot in begin:
             name = users.ids[slot]
             if name not in self._warning:
                 self._begun[name] += 1
+                self._braked_ns[name] = now_ns
                 self._warning[name] = self._say(users, slot, now_ns, self._begun[name] - 1)
         return [
             (users.slot_of(name), denm)
@@ -83,6 +87,7 @@ class BrakeWarnings:
         """Hand a warning of what the vehicle does now to the DEN service."""
         here = users.at(now_ns, np.array([slot]))
         heading_rad = float(here.heading_rad[0])
+        stands = abs(float(here.speed_mps[0])) < STANDSTILL_MPS
         x_m, y_m = uper.along(
             float(here.x_m[0]), float(here.y_m[0]), heading_rad, 0.5 * float(users.length_m[slot])
         )
@@ -101,7 +106,7 @@ class BrakeWarnings:
             heading_rad=heading_rad,
             speed_mps=float(here.speed_mps[0]),
             validity_s=VALIDITY_S,
-            interval_ms=INTERVAL_MS,
+            interval_ms=STANDING_INTERVAL_MS if stands else INTERVAL_MS,
             relevance_m=self._relevance_m,
         )
         self._service.say(warning, now_ns)

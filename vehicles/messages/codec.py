@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from vehicles.messages.cam import Cam
+from vehicles.messages.cpm import Cpm
 from vehicles.messages.denm import Denm
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
+from vehicles.messages.mapem import Mapem
+from vehicles.messages.spatem import Spatem
+from vehicles.messages.vam import Vam
 
-ItsMessage: TypeAlias = Cam | Denm
+ItsMessage: TypeAlias = Cam | Denm | Spatem | Mapem | Vam | Cpm
 
 _CLASSES: dict[MessageKind, type[ItsMessage]] = {
     MessageKind.CAM: Cam,
     MessageKind.DENM: Denm,
+    MessageKind.SPATEM: Spatem,
+    MessageKind.MAPEM: Mapem,
+    MessageKind.VAM: Vam,
+    MessageKind.CPM: Cpm,
 }
 
 ITS_MESSAGES = tuple(_CLASSES.values())

@@ -61,7 +61,20 @@ class Frame:
         """Degrees clockwise from true north, in [0, 360), of a heading in the plane."""
         return (90.0 - math.degrees(heading_rad) + self._convergence_deg) % 360.0
 
+    def to_east_north(self, x: float, y: float) -> tuple[float, float]:
+        """A vector in the plane turned to true east and north."""
+        return _turned(x, y, -math.radians(self._convergence_deg))
+
+    def from_east_north(self, east: float, north: float) -> tuple[float, float]:
+        """A vector to true east and north turned to the plane."""
+        return _turned(east, north, math.radians(self._convergence_deg))
+
     def to_heading_rad(self, bearing_deg: float) -> float:
         """Heading in the plane, counter-clockwise from east, in [-pi, pi]."""
         heading_deg = 90.0 - bearing_deg + self._convergence_deg
         return math.radians(math.remainder(heading_deg, 360.0))
+
+
+def _turned(x: float, y: float, angle_rad: float) -> tuple[float, float]:
+    cos, sin = math.cos(angle_rad), math.sin(angle_rad)
+    return x * cos - y * sin, x * sin + y * cos

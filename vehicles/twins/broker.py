@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -72,6 +72,36 @@ class BrokerAddress:
             password=None if parts.password is None else unquote(parts.password),
             tls=parts.scheme == "mqtts",
             version=version,
+        )
+
+    def with_login(
+        self,
+        username: str | None = None,
+        password_file: Path | None = None,
+        ca: Path | None = None,
+        certificate: Path | None = None,
+        key: Path | None = None,
+    ) -> BrokerAddress:
+        """The same broker, logged in to by what is given here in place of what the URL says.
+
+        Raises:
+            ValueError: the password file can't be read, or TLS files are given without TLS.
+        """
+        password = self.password
+        if password_file is not None:
+            try:
+                password = password_file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"{password_file}: no password to read: {error}") from None
+        if (ca or certificate) and not self.tls:
+            raise ValueError("certificates are given, but the broker's URL isn't mqtts://")
+        return replace(
+            self,
+            username=username or self.username,
+            password=password,
+            ca=ca,
+            certificate=certificate,
+            key=key,
         )
 
     def tls_context(self) -> ssl.SSLContext | None:

@@ -113,6 +113,11 @@ class Connection:
         """Why the connection has ended, if it has."""
         return self._failure
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection now."""
+        return self._connected and self._failure is None
+
     def start(self) -> None:
         """Connect, subscribe, and see that messages pass.
 
@@ -186,6 +191,7 @@ class Connection:
                 await asyncio.sleep(self._wait_s * random.uniform(0.75, 1.25))  # noqa: S311
                 self._wait_s = min(2.0 * self._wait_s, _LONGEST_WAIT_S)
         except asyncio.CancelledError:
+            self._connected = False
             self.fail(RuntimeError("the connection is closed"))
         finally:
             with self.changed:

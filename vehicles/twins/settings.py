@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -53,6 +54,15 @@ class SensorNoise(Settings):
         return np.maximum(sigma_m, _LEAST_POSITION_SIGMA_M) ** 2
 
 
+class Zone(Settings):
+    """An area that is watched: who enters it, and who leaves it."""
+
+    id: str = Field(min_length=1)
+    polygon_m: list[tuple[float, float]] = Field(
+        min_length=3, description="Corners (x, y) in the plane of the net."
+    )
+
+
 class TwinsSettings(Settings):
     """Which vehicles have a twin, and how its telemetry travels."""
 
@@ -70,10 +80,29 @@ class TwinsSettings(Settings):
         description="Whether what reaches the server together is published together; else one MQTT "
         "message per vehicle.",
     )
+    username: str | None = Field(None, description="Of the broker, if its URL has none.")
+    password_file: Path | None = Field(None, description="Holds the password and nothing else.")
+    ca: Path | None = Field(
+        None, description="Certificates to hold an mqtts:// broker's against; else the system's."
+    )
+    certificate: Path | None = Field(None, description="What this client shows of itself.")
+    key: Path | None = Field(None, description="The key of `certificate`, if it is not in it.")
     step_s: float = Field(0.1, gt=0, le=1, description="How often twins are read and recorded.")
     horizon_s: float = Field(2.0, gt=0, le=30, description="How far ahead twins are predicted.")
     late_after_s: float = Field(1.0, gt=0, description="Age of information of a twin that is late.")
     lost_after_s: float = Field(5.0, gt=0, description="Age of information of a twin that is lost.")
+
+    forget_after_s: float = Field(
+        600.0, gt=0, description="Age of information of a twin that is let go of."
+    )
+    state_rate_hz: float | None = Field(
+        1.0, gt=0, le=10, description="How often states are published, if at all."
+    )
+    zones: list[Zone] = Field([], description="Areas whose comings and goings are events.")
+    degraded_sinr_db: float = Field(0.0, description="SINR below which a link is degraded.")
+    coverage_rsrp_dbm: float = Field(
+        -110.0, description="RSRP below which a place isn't covered, as the fleet has found it."
+    )
 
     @field_validator("broker")
     @classmethod

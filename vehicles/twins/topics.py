@@ -25,6 +25,7 @@ class Topics:
         self.every_command = self._of("+", "command")
         self.gateway_telemetry = f"{self._fleet}/gateway/telemetry"
         self.service = f"{self._fleet}/service"
+        self.probe = f"{self._fleet}/service/probe"
 
     def telemetry(self, vehicle_id: str) -> str:
         """Where a vehicle publishes its telemetry; ValueError for an empty id."""
@@ -53,8 +54,7 @@ class Topics:
             vehicle_id = unquote(level, errors="strict")
         except UnicodeDecodeError:
             vehicle_id = ""
-        known = 0 < len(vehicle_id) <= _LONGEST_ID
-        if not known or self._of(_level(vehicle_id), leaf) != topic:
+        if not vehicle_id or self._of(_level(vehicle_id), leaf) != topic:
             raise Refused(
                 Rejection.TOPIC, f"expected a topic like {self._of('+', leaf)}, got {topic!r}"
             )
@@ -62,6 +62,12 @@ class Topics:
 
     def _of(self, level: str, leaf: str) -> str:
         return f"{self._vehicles}{level}/{leaf}"
+
+
+def check_id(vehicle_id: str) -> None:
+    """Refuse what no vehicle is called."""
+    if not 0 < len(vehicle_id) <= _LONGEST_ID:
+        raise Refused(Rejection.TOPIC, f"expected an id of 1 to {_LONGEST_ID} characters")
 
 
 def _level(name: str) -> str:

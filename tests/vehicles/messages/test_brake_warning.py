@@ -55,7 +55,7 @@ def test_a_new_version_every_100_ms_while_it_brakes(
     assert {denm.sequence_number for denm in versions} == {0}
 
 
-def test_who_has_come_to_rest_repeats_a_version_for_a_second(
+def test_who_has_come_to_rest_goes_on_warning_every_second(
     users: RoadUsers, warnings: BrakeWarnings
 ) -> None:
     slot = users.slot_of("brakes")
@@ -63,8 +63,11 @@ def test_who_has_come_to_rest_repeats_a_version_for_a_second(
     sent(warnings, users, 0)
     users.acceleration_mps2[slot] = 0.0
     users.speed_mps[slot] = 0.0
-    versions = [sent(warnings, users, now)[0] for now in range(100, 2400, 100)]
-    assert sorted({denm.generation_time_ns // MS for denm in versions}) == [0, 1000, 2000]
+    # The last version of the braking is repeated until the first of the standing.
+    said = {now: sent(warnings, users, now) for now in range(100, 3400, 100)}
+    assert [now for now, denms in said.items() if denms][-3:] == [1000, 2000, 3000]
+    versions = [denms[0].generation_time_ns // MS for denms in said.values() if denms]
+    assert sorted(set(versions)) == [0, 1000, 2000, 3000]
 
 
 def test_braking_less_lets_it_lapse_and_driving_on_cancels_it(
@@ -114,3 +117,13 @@ def test_who_has_left_says_nothing_more(users: RoadUsers, warnings: BrakeWarning
     sent(warnings, users, 0)
     users.leave("brakes")
     assert sent(warnings, users, 100) == []
+
+
+def test_who_stands_for_long_is_seen_by_now(users: RoadUsers, warnings: BrakeWarnings) -> None:
+    slot = users.slot_of("brakes")
+    users.acceleration_mps2[slot] = -8.0
+    sent(warnings, users, 0)
+    users.acceleration_mps2[slot] = users.speed_mps[slot] = 0.0
+    said = [now for now in range(100, 15_000, 100) if sent(warnings, users, now)]
+    # The last version is of 9 s, and is repeated once before its validity ends.
+    assert said[-2:] == [9000, 10_000]

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vehicles.messages.test_cam import CAM
+from tests.vehicles.messages.test_cpm import CPM
 from tests.vehicles.messages.test_denm import DENM
+from tests.vehicles.messages.test_signals import MAPEM, SPATEM
+from tests.vehicles.messages.test_vam import VAM
 from vehicles.messages.codec import ITS_KINDS, ItsMessage, decode
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
@@ -21,6 +24,10 @@ FRAME = Frame.local()
 EXAMPLES: dict[MessageKind, ItsMessage] = {
     MessageKind.CAM: CAM,
     MessageKind.DENM: DENM,
+    MessageKind.SPATEM: SPATEM,
+    MessageKind.MAPEM: MAPEM,
+    MessageKind.VAM: VAM,
+    MessageKind.CPM: CPM,
 }
 
 

@@ -52,10 +52,13 @@ class Mosquitto:
         config = folder / "mosquitto.conf"
         lines = [f"listener {self.address.port} 127.0.0.1", *(settings or ["allow_anonymous true"])]
         config.write_text("\n".join(lines))
+        self._command = [program, "-c", str(config)]
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at first or again."""
         self.process = subprocess.Popen(
-            [program, "-c", str(config)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 5.0
         while True:

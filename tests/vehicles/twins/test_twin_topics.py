@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vehicles.twins.rejections import Refused, Rejection
-from vehicles.twins.topics import Topics
+from vehicles.twins.topics import Topics, check_id
 
 
 @given(st.text(min_size=1), st.text(min_size=1, max_size=200))
@@ -33,13 +33,18 @@ def test_topics_read_as_documented() -> None:
         "cosim/run/vehicles/a/b/telemetry",
         "cosim/run/vehicles/%65go/telemetry",  # a second spelling of `ego`
         "cosim/run/vehicles/%ff/telemetry",
-        f"cosim/run/vehicles/{'a' * 300}/telemetry",
     ],
 )
 def test_a_foreign_topic_is_refused(topic: str) -> None:
     with pytest.raises(Refused, match="topic") as raised:
         Topics("run").vehicle_of(topic)
     assert raised.value.reason == Rejection.TOPIC
+
+
+@pytest.mark.parametrize("vehicle_id", ["", "a" * 300])
+def test_what_no_vehicle_is_called_is_refused(vehicle_id: str) -> None:
+    with pytest.raises(Refused, match="1 to 256 characters"):
+        check_id(vehicle_id)
 
 
 def test_an_empty_id_is_refused() -> None:

@@ -24,6 +24,7 @@ _REQUEST = 0
 _LARGEST_REQUEST_BYTES = 256 * 1024 * 1024
 # Whoever reads more slowly than it is sent misses messages once this much waits for it.
 _BACKLOG_BYTES = 16 * 1024 * 1024
+_KEPT_MESSAGES = 256
 
 
 class StreamHub:
@@ -31,27 +32,44 @@ class StreamHub:
 
     def __init__(self) -> None:
         self._subscribers: dict[int, set[asyncio.Transport]] = {}
+        self._awaited: dict[int, list[bytes]] = {}
         self.first_message: dict[int, Callable[[], bytes]] = {}
 
     def is_wanted(self, stream_id: int) -> bool:
-        """Whether anybody listens."""
-        return bool(self._subscribers.get(stream_id))
+        """Whether anybody listens, or is about to."""
+        return stream_id in self._subscribers or stream_id in self._awaited
+
+    def expect(self, stream_id: int) -> None:
+        """Somebody has asked for a stream's token and will subscribe in a moment.
+
+        The client goes on meanwhile: without keeping what is published until then, whether a sensor
+        tells of the tick after `listen` would be a matter of luck.
+        """
+        if stream_id not in self.first_message:
+            self._awaited.setdefault(stream_id, [])
 
     def publish(self, stream_id: int, body: bytes) -> None:
         """Hand a message to everybody who listens and keeps up."""
-        subscribers = self._subscribers.get(stream_id)
-        if not subscribers:
+        if not self.is_wanted(stream_id):
             return
         message = wire.framed(body)
-        for transport in subscribers:
+        for transport in self._subscribers.get(stream_id, ()):
             if transport.get_write_buffer_size() < _BACKLOG_BYTES:
                 transport.write(message)
+        kept = self._awaited.get(stream_id)
+        if kept is not None:
+            kept.append(message)
+            if len(kept) > _KEPT_MESSAGES:
+                # Whoever asked has not come after all.
+                del self._awaited[stream_id]
 
     def subscribe(self, stream_id: int, transport: asyncio.Transport) -> None:
         """Somebody wants a stream."""
         self._subscribers.setdefault(stream_id, set()).add(transport)
         if stream_id in self.first_message:
             transport.write(wire.framed(self.first_message[stream_id]()))
+        for message in self._awaited.pop(stream_id, ()):
+            transport.write(message)
 
     def unsubscribe(self, stream_id: int, transport: asyncio.Transport) -> None:
         """Somebody has gone."""

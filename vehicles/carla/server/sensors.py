@@ -40,6 +40,9 @@ class Streams(Protocol):
     def is_wanted(self, stream_id: int) -> bool:
         """Whether anybody listens."""
 
+    def expect(self, stream_id: int) -> None:
+        """Keep what is published until the one who has asked for the token subscribes."""
+
     def publish(self, stream_id: int, body: bytes) -> None:
         """Hand a message to everybody who listens."""
 

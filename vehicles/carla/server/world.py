@@ -20,6 +20,7 @@ from vehicles.carla.server.vehicles import Vehicles
 from vehicles.carla.server.walkers import Walkers
 from vehicles.carla.server.wire import WORLD_STREAM, CarlaError, Transform, Triple
 from vehicles.dynamics.single_track import GRAVITY_MPS2
+from vehicles.weather import WeatherSettings
 
 _SPECTATOR = Blueprint("spectator")
 _OFF_ROAD_M = 20.0
@@ -88,11 +89,18 @@ class World:
         self.stream_port = stream_port
         self.frame = 0
         self.episode = 0
-        self._streams = streams
+        self.streams = streams
         self._numbers = Numbers()
         self._free_delta_s = free_delta_s
         self._snapshot = b""
         self.load(next(iter(maps)))
+
+    def set_weather(self, weather: list[float]) -> None:
+        """Let a weather, in the wire's order, be; of it only water on the road acts, on tyres."""
+        self.weather = weather
+        deposits, wetness = np.clip([weather[2], weather[9]], 0.0, 100.0).tolist()
+        road = WeatherSettings(precipitation_deposits=deposits, wetness=wetness)
+        self.vehicles.hold_by(road.grip if road.water_mm > 0.0 else None)
 
     def run_free(self) -> None:
         """Leave synchronous mode: nobody is there any more to give the ticks."""
@@ -115,8 +123,9 @@ class World:
         self.table = ActorTable()
         self.actors = Actors(self.table, self._numbers, self.stream_port)
         self.vehicles = Vehicles(self.table)
+        self.set_weather(self.weather)
         self.walkers = Walkers(self.table)
-        self.sensors = Sensors(self._streams)
+        self.sensors = Sensors(self.streams)
         self.vehicle_lights: dict[int, int] = {}
         self.spectator = self.actors.make(_SPECTATOR, Transform((0.0, 0.0, 10.0), (0.0, 0.0, 0.0)))
         self.lights = TrafficLights(self.road_map, self.actors, self.table)
@@ -167,7 +176,7 @@ class World:
             delta_s=delta_ns * 1e-9,
         )
         self._snapshot = wire.snapshot(head, self.table.snapshot_rows())
-        self._streams.publish(WORLD_STREAM, self._snapshot)
+        self.streams.publish(WORLD_STREAM, self._snapshot)
         return self.frame
 
     def spawn(

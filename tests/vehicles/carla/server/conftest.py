@@ -18,6 +18,7 @@ def grid_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             Path(sumo.SUMO_HOME) / "bin" / "netgenerate",
             *("--grid", "--grid.number", "5", "--grid.length", "120", "-L", "2"),
+            *("--default.junctions.radius", "10"),
             *("-j", "traffic_light", "--no-turnarounds", "true", "-o", net),
         ],
         check=True,

@@ -32,6 +32,7 @@ def get_episode_info(world: World) -> Any:
 @answers
 def get_sensor_token(world: World, stream_id: int) -> Any:
     """Token of any stream."""
+    world.streams.expect(stream_id)
     return [wire.token(stream_id, world.stream_port)]
 
 
@@ -114,14 +115,14 @@ def unload_map_layer(_world: World, _layers: int) -> None:
 
 @answers
 def get_weather_parameters(world: World) -> list[float]:
-    """The weather as it was set; nothing depends on it."""
+    """The weather as it was set."""
     return world.weather
 
 
 @does
 def set_weather_parameters(world: World, weather: list[float]) -> None:
-    """Keep a weather."""
-    world.weather = list(weather)
+    """Keep a weather; tyres feel the water on the road."""
+    world.set_weather(list(weather))
 
 
 @answers
@@ -133,7 +134,7 @@ def get_imui_gravity(world: World) -> float:
 @does
 def set_imui_gravity(world: World, gravity_mps2: float) -> None:
     """Change the gravity that inertial sensors have in them."""
-    world.gravity_mps2 = gravity_mps2
+    (world.gravity_mps2,) = wire.read_finite([gravity_mps2])
 
 
 @answers
