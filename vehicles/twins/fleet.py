@@ -50,9 +50,9 @@ class FleetState(NamedTuple):
     and (n, 6, 6). `age_ns` is the age of information: the instant less the sending of the newest
     message, by the receiver's clock. `clock_ahead_ns` is by how much the sender's clock is ahead.
     `sequence` is the newest message's number; `messages` were taken in, `late` of them after a
-    newer one; `lost` numbers between the lowest and the newest never came, `rejected` came and
-    weren't taken in. `nis` is the newest message's normalised innovation squared. `rsrp_dbm` and
-    `sinr_db` are the newest that the vehicle reported, NaN if none.
+    newer one; `lost` numbers between the lowest and the newest weren't: they never came, or are
+    among the `rejected`. `nis` is the newest message's normalised innovation squared.
+    `rsrp_dbm` and `sinr_db` are the newest that the vehicle reported, NaN if none.
     """
 
     ids: tuple[str, ...]
@@ -326,7 +326,7 @@ class _Tracks:
             setattr(self, name, array)
 
     def lost(self, slots: Ints | slice) -> Ints:
-        """Numbers that never came, up to the newest."""
+        """Numbers that were not taken in, up to the newest."""
         return self.lost_before[slots] + (
             self.sequence[slots] - self.lowest[slots] + 1 - self.numbered[slots]
         )
