@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,6 +76,8 @@ def run(
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
     loaded = load_scenario(find_scenario(scenario), overrides)
+    # Whoever ends the run politely gets everything closed and kept, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run_dir = out or _fresh_folder(loaded.name)
     with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
         outcome = run_scenario(loaded, run_dir, on_tick=on_tick)
@@ -210,6 +214,28 @@ def why(
     else:
         explanation = explain(run, vehicle=vehicle, at_s=at, event=event)
     print(in_json(explanation) if as_json else told(explanation))  # noqa: T201
+
+
+@app.command("carla-net")
+def carla_net(
+    town: Annotated[
+        str | None, typer.Argument(help="A map of the server's; the loaded one if not given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to; TOWN.net.xml if not given.")] = None,
+    host: Annotated[str, typer.Option(help="Where the CARLA server is.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port for calls.")] = 2000,
+) -> None:
+    """Write the road of a CARLA map as a SUMO net, to make routes for."""
+    from cosim.sides.carla import net_of_town
+    from vehicles.settings import CarlaSettings
+
+    net = net_of_town(CarlaSettings(host=host, port=port, town=town))
+    written = out or Path(f"{town or 'carla'}.net.xml")
+    try:
+        shutil.copyfile(net, written)
+    except OSError as error:
+        raise BadInput(f"--out {written}: can't be written: {error.strerror}") from error
+    _out.print(f"written     {written}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _fresh_folder(name: str) -> Path:

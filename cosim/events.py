@@ -11,6 +11,7 @@ from cosim.attacks import Flood, Replay, Spoof
 from cosim.clock import to_ns, to_s
 from cosim.recording import Columns
 from network.settings import Settings
+from vehicles.messages.fleet_command import CommandKind
 
 
 class Brake(Settings):
@@ -32,12 +33,39 @@ class ChangeLane(Settings):
     keep_speed: bool = Field(False, description="It doesn't brake for what it sees meanwhile.")
 
 
+class Command(Settings):
+    """The fleet's operator asks something of a driven vehicle that drives `fleet_commands`."""
+
+    vehicle: str
+    speed_advice_mps: float | None = Field(None, ge=0, description="Not to go faster than that.")
+    route: list[str] = Field([], description="Edges to drive, from the one that it is on.")
+    minimal_risk_manoeuvre: bool = Field(False, description="To stop in its lane.")
+    valid_s: float = Field(1.0, gt=0, description="A vehicle that has it later doesn't obey.")
+
+    @model_validator(mode="after")
+    def _one_request(self) -> Command:
+        asked = [self.speed_advice_mps is not None, bool(self.route), self.minimal_risk_manoeuvre]
+        if asked.count(True) != 1:
+            raise ValueError(
+                "a command has exactly one of `speed_advice_mps`, `route`, `minimal_risk_manoeuvre`"
+            )
+        return self
+
+    @property
+    def kind(self) -> CommandKind:
+        """What is asked."""
+        if self.route:
+            return "route"
+        return "minimal_risk_manoeuvre" if self.minimal_risk_manoeuvre else "speed_advice"
+
+
 class EventSettings(Settings):
     """One event: when, and exactly one thing that happens."""
 
     at_s: float = Field(ge=0)
     brake: Brake | None = None
     change_lane: ChangeLane | None = None
+    command: Command | None = None
     spoof: Spoof | None = None
     replay: Replay | None = None
     flood: Flood | None = None

@@ -115,6 +115,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "sensed": pa.list_(pa.string()),
             "packets": pa.list_(pa.int64()),
             "message_ages_ms": pa.list_(pa.float64()),
+            "refused": pa.list_(pa.string()),
         }
     ),
     "remote_driving": pa.schema(

@@ -8,11 +8,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import shapely
 
 from cosim.clock import to_ns, to_s
@@ -24,10 +26,11 @@ from cosim.kpis import kpi_names, measure
 from cosim.recording import Recording, make_empty, write_kpis, write_manifest
 from cosim.scenario import Scenario
 from cosim.sides.attackers import Attackers
-from cosim.sides.carla import CarlaVehicles
+from cosim.sides.carla import CarlaVehicles, net_of_town
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
+from cosim.sides.operator import Operator
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.roadside import RoadsideUnits
@@ -41,6 +44,8 @@ from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
 from vehicles.state import RoadUsers
 
+# Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
+_SAME_ROAD_WITHIN_M = 2.0
 _VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
 
 
@@ -75,6 +80,7 @@ def run(
     """
     check_names(scenario.expect, kpi_names(scenario.driven_ids))
     make_empty(run_dir)
+    scenario = _with_road(scenario)
     manifest = _Manifest(run_dir, scenario)
     recording = Recording(run_dir)
 
@@ -83,12 +89,18 @@ def run(
         recording.close()
         manifest.end(complete=False, ended_by=str(error), exit_code=error.exit_code)
         print(f"cosim: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        for side in sides:
+            # The one thing that outlives this process in a state of the bridge's making.
+            if isinstance(side, CarlaVehicles):
+                with suppress(RunError):
+                    side.close()
         os._exit(error.exit_code)
 
     began_s = time.monotonic()
+    sides: list[Federate] = []
     coordinator: Coordinator | None = None
     try:
-        sides = _build(scenario, run_dir, recording)
+        sides += _build(scenario, run_dir, recording)
         coordinator = Coordinator(
             sides,
             watchdog_s=scenario.watchdog_s,
@@ -127,6 +139,24 @@ def run(
         wall_s={name: round(spent, 3) for name, spent in coordinator.wall_s.items()},
     )
     return Outcome(run_dir, digest, kpis, verdicts)
+
+
+def _with_road(scenario: Scenario) -> Scenario:
+    """The scenario with a net, given by a town of CARLA's if need be; BadInput if they differ."""
+    if scenario.vehicles.town is None:
+        return scenario
+    town_net = net_of_town(scenario.vehicles.carla)
+    traffic = scenario.traffic
+    if traffic.net is None and traffic.sumocfg is None:
+        return scenario.model_copy(update={"traffic": traffic.model_copy(update={"net": town_net})})
+    net, _ = net_and_additional(traffic)
+    here, there = np.array(net_bounds_m(net)), np.array(net_bounds_m(town_net))
+    if np.abs(here - there).max() > _SAME_ROAD_WITHIN_M:
+        town = scenario.vehicles.town
+        raise BadInput(
+            f"{net}: not the road of vehicles.carla.town: {town}; `cosim carla-net {town}` gives it"
+        )
+    return scenario
 
 
 def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Federate]:
@@ -197,8 +227,11 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )
-        sides += [telemetry, twins]
-        sources.append(twins)
+        operator = Operator(
+            scenario.events, driving, vehicles, traffic, link, users, twins, step_ns=twins.step_ns
+        )
+        sides += [telemetry, twins, operator]
+        sources += [twins, operator]
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
     return sides
 

@@ -10,7 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
@@ -58,8 +65,8 @@ class Scenario(Settings):
     description: str = ""
     duration_s: float = Field(gt=0)
     seed: int = Field(1, ge=0, lt=2**63, description="Every random draw follows from it.")
-    traffic: TrafficSettings
     vehicles: VehiclesSettings = VehiclesSettings()
+    traffic: TrafficSettings
     weather: WeatherSettings = WeatherSettings()
     driving: DrivingSettings = DrivingSettings()
     v2x: V2xSettings = V2xSettings()
@@ -102,12 +109,41 @@ class Scenario(Settings):
         """What is expected of each KPI, requirements included."""
         return {**self.expect, **{name: expected(name) for name in self.requirements}}
 
+    @field_validator("traffic")
+    @classmethod
+    def _some_road(cls, traffic: TrafficSettings, info: ValidationInfo) -> TrafficSettings:
+        # A town of CARLA's brings its own road.
+        vehicles = info.data.get("vehicles")
+        from_town = vehicles is not None and vehicles.town is not None
+        if traffic.sumocfg is None and traffic.net is None and not from_town:
+            raise ValueError("give either `sumocfg` or `net`")
+        return traffic
+
     @model_validator(mode="after")
     def _events_in_time(self) -> Scenario:
         for event in self.events:
             if event.at_s >= self.duration_s:
                 raise ValueError(
                     f"event at {event.at_s:g} s, beyond the duration of {self.duration_s:g} s"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _commands_can_be_given(self) -> Scenario:
+        obeying = [
+            driven.id
+            for driven in self.vehicles.driven
+            if any(drive.fleet_commands is not None for drive in driven.drives)
+        ]
+        for event in self.events:
+            if event.command is None:
+                continue
+            if self.twins is None:
+                raise ValueError("commands go by the twins' broker, and there are no `twins`")
+            if event.command.vehicle not in obeying:
+                raise ValueError(
+                    f"nobody called {event.command.vehicle!r} drives `fleet_commands`; expected "
+                    f"one of {_list(obeying) or 'those that do'}"
                 )
         return self
 

@@ -111,6 +111,11 @@ class VehiclesSettings(Settings):
     )
     driven: list[DrivenSettings] = [DrivenSettings()]
 
+    @property
+    def town(self) -> str | None:
+        """The CARLA town that the road is, if it is one."""
+        return self.carla.town if self.backend == "carla" else None
+
     @model_validator(mode="after")
     def _unique(self) -> VehiclesSettings:
         ids = [driven.id for driven in self.driven]

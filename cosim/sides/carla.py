@@ -18,7 +18,7 @@ from vehicles.carla.backend import CarlaBackend, Command, DrivenBody, Pose
 from vehicles.carla.coordinates import Poses
 from vehicles.carla.lights import TrafficLight, sumo_state, traffic_lights, vehicle_lights
 from vehicles.carla.liveness import ClientThread, Liveness, ServerDied, ServerUnreachable
-from vehicles.carla.roads import opendrive_of_net
+from vehicles.carla.roads import net_of_opendrive, opendrive_of_net
 from vehicles.carla.sensors import Measured
 from vehicles.settings import CarlaSettings
 from vehicles.state import Kind, RoadUsers
@@ -65,9 +65,9 @@ class CarlaVehicles:
         self._wheelbase_m: dict[str, float] = {}
         # Driven vehicles that have no place yet: name -> SUMO id, and since when.
         self._placing: dict[str, tuple[str, int]] = {}
-        # SUMO ids of the others: who is shown, with its slot; who has no place yet, since when.
+        # SUMO ids of the others: who is shown, with its slot; who has no place yet; who can't be.
         self._shown: dict[str, int] = {}
-        self._waiting: dict[str, int] = {}
+        self._waiting: set[str] = set()
         self._unshowable: set[str] = set()
         self._seen_changes = -1
         self._told: set[str] = set()
@@ -207,6 +207,9 @@ class CarlaVehicles:
                 self._placing.setdefault(entered.name, (entered.user_id, now_ns))
         users = self._users
         for name, (user_id, since_ns) in list(self._placing.items()):
+            if user_id not in users:
+                del self._placing[name]
+                continue
             slot = users.slot_of(user_id)
             pose, speed_mps = self._pose(slot, now_ns)
             made = self._call(
@@ -244,14 +247,14 @@ class CarlaVehicles:
         def show() -> list[str]:
             return [backend.add_shown(*newcomer) for newcomer in newcomers]
 
-        waiting, self._waiting = self._waiting, {}
+        waited, self._waiting = self._waiting, set()
         for newcomer, why_not in zip(newcomers, self._call(show), strict=True):
             user_id = newcomer.body.id
             if not why_not:
                 self._shown[user_id] = present[user_id]
                 continue
-            self._waiting[user_id] = waiting.get(user_id, now_ns)
-            if user_id not in waiting:
+            self._waiting.add(user_id)
+            if user_id not in waited:
                 self._tell(now_ns, "spawn_failed", user_id, f"tried again: {why_not}")
 
     def _newcomer(self, user_id: str, slot: int, now_ns: int) -> _Newcomer | None:
@@ -324,6 +327,25 @@ class CarlaVehicles:
         if detail and detail not in self._told:
             self._told.add(detail)
             self._tell(now_ns, kind, user_id, detail)
+
+
+def net_of_town(settings: CarlaSettings) -> Path:
+    """The road of the server's map, or of the town that the settings name, as a SUMO net.
+
+    Raises:
+        BadInput: no such server or town.
+        SideDied: the server died meanwhile.
+    """
+    server = _Server(settings, WeatherSettings(), step_s=1.0)
+    try:
+        server.open(None)
+        return net_of_opendrive(server.call(server.backend.opendrive))
+    except (ServerUnreachable, ValueError) as error:
+        raise BadInput(f"vehicles.carla: {error}") from error
+    except ServerDied as error:
+        raise SideDied(CarlaVehicles.name, str(error)) from error
+    finally:
+        server.close()
 
 
 class _Newcomer(NamedTuple):

@@ -17,6 +17,7 @@ from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
+from vehicles.driving.fleet_commands import FleetCommands
 from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
 from vehicles.messages.frame import Frame
@@ -70,6 +71,13 @@ class Driving:
             if isinstance(function, RemoteDriving)
         }
         """The function by which a vehicle is driven from afar, for those that are."""
+        self.commanded = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, FleetCommands)
+        }
+        """The function by which a vehicle obeys the fleet's operator, for those that do."""
         self.situations: dict[str, Situation] = {}
         """What each driven vehicle decided by at the last step, by its name."""
         self._receivers = {driven.id: Receiver(frame) for driven in settings}
@@ -180,7 +188,7 @@ class Driving:
     ) -> None:
         ids, bodies = others
         leader = find_leader(choice.road, ego, bodies)
-        proposal = choice.proposal
+        proposal, commanded = choice.proposal, self.commanded.get(name)
         self._decisions.append(
             {
                 "time_s": to_s(now_ns),
@@ -199,6 +207,7 @@ class Driving:
                 "message_ages_ms": [
                     received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
+                "refused": commanded.take_refused() if commanded else [],
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}

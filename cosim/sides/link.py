@@ -28,7 +28,7 @@ _LEAST_ANTENNA_HEIGHT_M = 1.5
 # How often payloads that nobody can receive any more are dropped.
 _TIDY_NS = 1_000_000_000
 # What is read there; the rest it only hands on.
-_FOR_THE_SERVER = (MessageKind.TELEMETRY, MessageKind.VIDEO)
+_FOR_THE_SERVER = (MessageKind.TELEMETRY, MessageKind.VIDEO, MessageKind.FLEET_ANSWER)
 
 
 class LinkSide:

@@ -38,7 +38,7 @@ class TrafficSettings(Settings):
 
     @model_validator(mode="after")
     def _one_source(self) -> TrafficSettings:
-        if (self.sumocfg is None) == (self.net is None):
+        if self.sumocfg is not None and self.net is not None:
             raise ValueError("give either `sumocfg` or `net`")
         if self.gui and self.api != "traci":
             raise ValueError("`gui: true` needs `api: traci`")

@@ -172,6 +172,17 @@ class SumoTraffic:
         with self._alive():
             return self._traffic_lights().movements(light, now_ns)
 
+    def reroute(self, user_id: str, edges: Sequence[str]) -> bool:
+        """Have a vehicle go by other edges, from the one it is on; False if there is no way."""
+        with self._alive():
+            try:
+                self._api.vehicle.setRoute(user_id, list(edges))
+            except Exception as error:
+                if type(error).__name__ != "TraCIException":
+                    raise
+                return False
+        return True
+
     def remove(self, user_id: str) -> None:
         """Take a driven vehicle off the road."""
         self._api.vehicle.remove(user_id, REMOVE_ARRIVED)

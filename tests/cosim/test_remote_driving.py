@@ -145,7 +145,7 @@ def test_without_the_network_it_is_no_worse_than_acc_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["remote_drive_full_cell", "remote_drive_slice"])
+@pytest.mark.parametrize("name", ["remote_drive_full_cell", "remote_drive_slice", "rainy_car_park"])
 def test_the_scenarios_hold(name: str, tmp_path: Path) -> None:
     outcome = run_scenario(name, tmp_path / name)
     assert [verdict for verdict in outcome.verdicts if not verdict.passed] == []

@@ -303,7 +303,8 @@ def conditional() -> Comparison:
     unit="ms, packets",
     faults=[
         Fault("source lets go at the command", f"{CONNECTIONS}:Connections._begin_switch",
-              lambda _: lambda self, stations, target: self._hand_over(stations, target)),
+              lambda _: lambda self, stations, target: self._hand_over(
+                  stations, target, np.full(len(stations), Cause.A3))),
     ],
 )  # fmt: skip
 def daps() -> Comparison:

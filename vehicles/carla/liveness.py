@@ -146,8 +146,13 @@ class ClientThread:
             self._done.put((0, None, None))
 
     def stop(self) -> None:
-        """End the thread once it has nothing left to do."""
+        """End the thread once it has nothing left to do.
+
+        It must not be in the client when the process ends; only a dead server's is left to itself.
+        """
         self._jobs.put(None)
+        if self.is_alive:
+            self._thread.join()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

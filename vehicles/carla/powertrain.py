@@ -13,10 +13,10 @@ automatic gearbox takes the gear that pulls hardest and changes in no time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import degrees, inf, radians
+from math import degrees, inf, isfinite, radians
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,14 +203,23 @@ class PhysicsControl:
 
     @classmethod
     def unpack(cls, fields: Sequence[Any]) -> PhysicsControl:
-        """From the wire's nested lists; the way back is `dataclasses.astuple`."""
+        """From the wire's nested lists; the way back is `dataclasses.astuple`.
+
+        Raises:
+            ValueError: a number that isn't finite, or a mass or a wheel's radius that isn't > 0.
+        """
         values = list(fields)
         values[0] = tuple((x, y) for x, y in fields[0])
         values[10] = tuple(Gear(*gear) for gear in fields[10])
         values[13] = tuple(fields[13])
         values[14] = tuple((x, y) for x, y in fields[14])
         values[15] = tuple(Wheel(*(*wheel[:9], tuple(wheel[9]))) for wheel in fields[15])
-        return cls(*values)
+        control = cls(*values)
+        if not all(map(isfinite, _numbers(fields))):
+            raise ValueError("expected finite numbers alone")
+        if min(control.mass, *(wheel.radius for wheel in control.wheels)) <= 0.0:
+            raise ValueError("expected a mass and wheels' radii > 0")
+        return control
 
     @property
     def steering_max_rad(self) -> float:
@@ -319,6 +328,14 @@ class Powertrain:
             for wheel in self.physics.wheels
             if wheel.radius > 0.0
         )
+
+
+def _numbers(fields: Any) -> Iterator[float]:
+    for field in fields:
+        if isinstance(field, list | tuple):
+            yield from _numbers(field)
+        else:
+            yield field
 
 
 def _points(vectors: Any) -> tuple[tuple[float, float], ...]:

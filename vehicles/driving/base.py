@@ -18,6 +18,7 @@ import numpy as np
 from network.arrays import Floats, Ints
 from vehicles.driving.path import Path
 from vehicles.messages.codec import ItsMessage
+from vehicles.messages.fleet_command import FleetCommand
 from vehicles.messages.ldm import LocalDynamicMap
 from vehicles.messages.received import Generated, Received
 from vehicles.messages.remote_command import RemoteCommand
@@ -105,7 +106,7 @@ class Seen:
     bodies: Bodies
 
 
-Message: TypeAlias = ItsMessage | RemoteCommand
+Message: TypeAlias = ItsMessage | RemoteCommand | FleetCommand
 MessageT = TypeVar("MessageT", bound=Generated)
 
 

@@ -14,6 +14,7 @@ from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import DrivingFunction
 from vehicles.driving.cacc import Cacc, CaccSettings
 from vehicles.driving.emergency_brake_warning import EmergencyBrakeWarning
+from vehicles.driving.fleet_commands import FleetCommands, FleetCommandsSettings
 from vehicles.driving.glosa import Glosa, GlosaSettings
 from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
@@ -58,6 +59,7 @@ class Drive(Settings):
     emergency_brake_warning: NoSettings | None = None
     remote_driving: RemoteDrivingSettings | None = None
     network_aware: NetworkAwareSettings | None = None
+    fleet_commands: FleetCommandsSettings | None = None
     cacc: CaccSettings | None = None
     platoon: PlatoonSettings | None = None
     intersection_warning: NoSettings | None = None
@@ -117,6 +119,7 @@ FUNCTIONS: dict[str, Any] = {
         Acc,
         Cacc,
         EmergencyBrakeWarning,
+        FleetCommands,
         Glosa,
         IntersectionWarning,
         NetworkAware,

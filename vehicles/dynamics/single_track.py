@@ -229,6 +229,11 @@ class VehicleDynamics:
             column[row] = getattr(parameters, name)
         self._step = None
 
+    def hold_by(self, grip: Grip | None) -> None:
+        """The road leaves this of the tyres' friction from now on; see `grip` above."""
+        self._grip = grip
+        self._step = None
+
     def remove(self, row: int) -> None:
         """Take a vehicle off the road; ValueError if the row holds none."""
         self._check(row)

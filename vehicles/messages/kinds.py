@@ -20,6 +20,8 @@ class MessageKind(IntEnum):
     CPM = 6
     VIDEO = 16
     REMOTE_COMMAND = 17
+    FLEET_COMMAND = 18
+    FLEET_ANSWER = 19
 
 
 class StationType(IntEnum):

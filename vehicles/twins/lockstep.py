@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from vehicles.messages.fleet_command import FleetAnswer, FleetCommand
 from vehicles.twins.broker import BrokerAddress, BrokerDied
+from vehicles.twins.commands import decode_command, encode_answer, encode_command
 from vehicles.twins.connection import Connection, ConnectionAborted, Outgoing
 from vehicles.twins.fleet import FleetState
-from vehicles.twins.rejections import Rejection
+from vehicles.twins.rejections import Refused, Rejection
 from vehicles.twins.service import TwinService
 from vehicles.twins.telemetry import Forwarded, encode_batch
 from vehicles.twins.topics import Topics
@@ -50,7 +52,7 @@ class LockstepTwins:
         subscription = topics.gateway_telemetry if gateway else topics.every_telemetry
         self._connection = Connection(
             broker,
-            [subscription],
+            [subscription, topics.every_command],
             self._come_back,
             probe=topics.gateway_telemetry if gateway else topics.telemetry("probe"),
         )
@@ -60,6 +62,7 @@ class LockstepTwins:
         self._awaited: dict[_Message, int] = {}  # and when the link delivered them [ns]
         self._returned: list[tuple[_Message, int]] = []
         self._strange = 0
+        self._commands: list[tuple[str, FleetCommand]] = []
 
     def start(self) -> None:
         """Connect, subscribe, and see that messages pass; BrokerUnreachable if they don't."""
@@ -85,11 +88,22 @@ class LockstepTwins:
                 (self._topics.telemetry(one.vehicle_id), one.payload): one.received_ns
                 for one in arrived
             }
-        with self._changed:
-            for message, received_ns in messages.items():
-                if message not in self._awaited:
-                    self._waiting.setdefault(message, received_ns)
-            self._send_waiting()
+        self._hand_over(messages)
+
+    def command(self, vehicle_id: str, command: FleetCommand) -> None:
+        """Publish a command; it is there to be taken after the next `confirm`."""
+        message = self._topics.command(vehicle_id), encode_command(command)
+        self._hand_over({message: command.generation_time_ns})
+
+    def take_commands(self) -> list[tuple[str, FleetCommand]]:
+        """Commands confirmed since the last call, by vehicle."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    def acknowledge(self, vehicle_id: str, answer: FleetAnswer) -> None:
+        """Publish what a vehicle answers to a command."""
+        topic = self._topics.acknowledgement(vehicle_id)
+        self._connection.publish([Outgoing(topic, encode_answer(answer))])
 
     def confirm(self, timeout_s: float, now_ns: int) -> None:
         """Wait until every message published so far has come back, and advance the twins.
@@ -117,8 +131,11 @@ class LockstepTwins:
             returned, self._returned = self._returned, []
             strange, self._strange = self._strange, 0
         self._service.reject(Rejection.STRANGER, strange)
-        for (topic, payload), received_ns in returned:
-            self._service.take(topic, payload, received_ns)
+        for (topic, payload), received_ns in sorted(returned, key=lambda one: one[0]):
+            if topic.endswith("/command"):
+                self._take_command(topic, payload)
+            else:
+                self._service.take(topic, payload, received_ns)
         self._connection.publish(self._service.advance(now_ns))
 
     def state(self, instant_ns: int) -> FleetState:
@@ -140,6 +157,20 @@ class LockstepTwins:
             self._connection.publish(self._service.farewell())
             self._connection.drain(_FAREWELL_S)
         self._connection.close()
+
+    def _hand_over(self, messages: dict[_Message, int]) -> None:
+        with self._changed:
+            for message, received_ns in messages.items():
+                if message not in self._awaited:
+                    self._waiting.setdefault(message, received_ns)
+            self._send_waiting()
+
+    def _take_command(self, topic: str, payload: bytes) -> None:
+        try:
+            vehicle_id = self._topics.vehicle_of(topic, "command")
+            self._commands.append((vehicle_id, decode_command(payload)))
+        except Refused as refused:
+            self._service.reject(refused.reason)
 
     def _send_waiting(self) -> None:
         room = _UNDERWAY - len(self._awaited)

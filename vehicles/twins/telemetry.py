@@ -59,7 +59,7 @@ def encode(message: Telemetry, encoding: Encoding = "json") -> bytes:
     Raises:
         ValueError: a value is not a number, or beyond what the schema takes.
     """
-    kind, encoder = (_Json, _JSON_ENCODER) if encoding == "json" else (_Packed, _MSGPACK_ENCODER)
+    kind, encoder = (Json, _JSON_ENCODER) if encoding == "json" else (_Packed, _MSGPACK_ENCODER)
     payload: bytes = encoder.encode(
         kind(
             schema=SCHEMA,
@@ -131,7 +131,7 @@ class Forwarded(msgspec.Struct, frozen=True, array_like=True):
 
 def encode_batch(messages: Iterable[Forwarded]) -> bytes:
     """What a gateway publishes: the payloads of many vehicles as they came, in MessagePack."""
-    return _MSGPACK_ENCODER.encode(_Batch("cosim.gateway/1", list(messages)))
+    return _MSGPACK_ENCODER.encode(Batch("cosim.gateway/1", list(messages)))
 
 
 def decode_batch(payload: bytes) -> list[Forwarded]:
@@ -142,20 +142,12 @@ def decode_batch(payload: bytes) -> list[Forwarded]:
         raise Refused(_reason(error), f"gateway message: {_first_line(error)}") from None
 
 
-def json_schema() -> dict[str, object]:
-    """The JSON Schema of a payload, for the description of the topics."""
-    (schema,), components = msgspec.json.schema_components([_Json])
-    described: dict[str, object] = components["_Json"]
-    del schema, described["title"]
-    return described
-
-
 def packed_order() -> tuple[str, ...]:
     """The names of the signals in the order in which MessagePack carries them."""
     return tuple(field.encode_name for field in msgspec.structs.fields(_Packed))
 
 
-def _read(vehicle_id: str, payload: bytes) -> _Json:
+def _read(vehicle_id: str, payload: bytes) -> Json:
     if len(payload) > _LONGEST_BYTES:
         raise Refused(
             Rejection.OVERSIZE, f"telemetry of {vehicle_id!r}: payload of {len(payload)} bytes"
@@ -203,8 +195,8 @@ _NAMES = {
 }
 
 
-class _Json(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_NAMES):
-    """The wire form: VSS names and units. Ranges refuse nonsense, not hard driving, and NaN."""
+class Json(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename=_NAMES):
+    """Telemetry on the wire: VSS names and units; ranges refuse nonsense, not hard driving."""
 
     schema: Literal["cosim.telemetry/1"]
     sequence: _Count
@@ -222,16 +214,18 @@ class _Json(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     sinr_db: Annotated[float, Meta(ge=-100.0, le=100.0)] | None = None
 
 
-class _Packed(_Json, frozen=True, array_like=True, omit_defaults=False, rename=_NAMES):
+class _Packed(Json, frozen=True, array_like=True, omit_defaults=False, rename=_NAMES):
     """The same signals in this order, without their names."""
 
 
-class _Batch(msgspec.Struct, frozen=True, array_like=True):
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """What a gateway publishes."""
+
     schema: Literal["cosim.gateway/1"]
     messages: list[Forwarded]
 
 
 _JSON_ENCODER, _MSGPACK_ENCODER = msgspec.json.Encoder(), msgspec.msgpack.Encoder()
-_JSON_DECODER = msgspec.json.Decoder(_Json)
+_JSON_DECODER = msgspec.json.Decoder(Json)
 _PACKED_DECODER = msgspec.msgpack.Decoder(_Packed)
-_BATCH_DECODER = msgspec.msgpack.Decoder(_Batch)
+_BATCH_DECODER = msgspec.msgpack.Decoder(Batch)

@@ -76,7 +76,13 @@ def backend(server: Server) -> Iterator[CarlaBackend]:
 def second_client(server: Server) -> carla.World:
     client = carla.Client(server.host, server.port)
     client.set_timeout(20.0)
-    return client.get_world()
+    world = client.get_world()
+    # The first snapshot comes a moment after the connection; before it nobody is there.
+    deadline = time.monotonic() + 20.0
+    while world.get_snapshot().frame == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return world
 
 
 def tick(backend: CarlaBackend, commands: dict[str, Command] | None = None) -> None:
@@ -142,6 +148,25 @@ def test_a_driven_vehicle_starts_as_it_came(backend: CarlaBackend, server: Serve
     assert motion.speed_mps[0] == pytest.approx(12.0, abs=within)
     assert 2.0 < body.wheelbase_m < 3.5
     assert body.note == "" or server.real
+
+
+def test_water_on_the_road_takes_grip(server: Server) -> None:
+    """Full brakes on a dry and on a soaked road; in a real CARLA weather is a sight alone."""
+    if server.real:
+        pytest.skip("a real server's tyres know no weather")
+    soaked = WeatherSettings(wetness=100.0, precipitation_deposits=80.0)
+    lost_mps = {}
+    for weather in (WeatherSettings(), soaked):
+        backend = opened(server, weather)
+        drive(backend, STREET, 20.0)
+        for _ in range(20):
+            tick(backend, {"ego": Command(-12.0, 0.0)})
+        speed_mps = float(backend.driven_state(["ego"])[1].speed_mps[0])
+        lost_mps[weather] = 20.0 - speed_mps
+        backend.end()
+    share = lost_mps[soaked] / lost_mps[WeatherSettings()]
+    grip = soaked.grip(np.array([10.0, 20.0]))
+    assert grip.min() - 0.05 < share < grip.max() + 0.05 < 1.0
 
 
 def test_steering_left_is_left(backend: CarlaBackend) -> None:
@@ -248,6 +273,16 @@ def test_the_world_stands_still_between_ticks(backend: CarlaBackend) -> None:
     time.sleep(0.2)
     tick(backend)
     assert backend.frame == frame + 1
+
+
+def test_another_release_is_one_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carla.Client, "get_server_version", lambda _: "0.9.15-7-gabc")
+    settings = CarlaSettings(host=server.host, port=server.port)
+    backend = CarlaBackend(settings, WeatherSettings(), step_s=STEP_S)
+    with pytest.raises(
+        ServerUnreachable, match=r"is CARLA 0\.9\.15.* pip install carla==0\.9\.15$"
+    ):
+        backend.connect()
 
 
 def test_a_town_that_the_server_has_not_is_told(server: Server) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
-from vehicles.carla.server.blueprints import SIZE_ATTRIBUTES, Blueprint, library
+from vehicles.carla.server.blueprints import SIZE_ATTRIBUTES, AttributeType, Blueprint, library
 from vehicles.carla.server.geometry import attached
 from vehicles.carla.server.table import ActorTable
 from vehicles.carla.server.wire import WORLD_STREAM, CarlaError, Transform, Triple, token
@@ -41,8 +42,9 @@ class Actor:
 
     @property
     def attributes(self) -> dict[str, str]:
-        """What it was spawned with."""
-        return {name: value for name, _type, value in self.description[2]}
+        """What it was spawned with, or else its blueprint's own."""
+        own = {attribute.id: attribute.value for attribute in self.blueprint.attributes}
+        return own | {name: value for name, _type, value in self.description[2]}
 
     def box(self) -> list[Any]:
         """Its bounding box's msgpack form, in its own frame."""
@@ -175,5 +177,15 @@ def blueprint_of(description: list[Any]) -> Blueprint:
         raise CarlaError(
             f"{blueprint.id} needs {blueprint.needs}: not supported by the headless server"
         )
+    for name, kind, value in description[2]:
+        if kind in (AttributeType.INT, AttributeType.FLOAT) and not _is_number(value):
+            raise CarlaError(f"{blueprint.id}: {name}: expected a number, got {value!r}")
     given = {name: value for name, _type, value in description[2] if name in SIZE_ATTRIBUTES}
     return blueprint.sized([float(given.get(name) or 0.0) for name in SIZE_ATTRIBUTES])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False

@@ -20,7 +20,7 @@ from vehicles.carla.server.geometry import axes
 from vehicles.carla.server.table import ActorTable
 from vehicles.carla.server.wire import Transform, Triple
 from vehicles.dynamics import VehicleDynamics, VehicleParameters
-from vehicles.dynamics.single_track import AIR_DENSITY_KGPM3, GRAVITY_MPS2
+from vehicles.dynamics.single_track import AIR_DENSITY_KGPM3, GRAVITY_MPS2, Grip
 
 _CARLA_TIRE_FRICTION = 3.5
 # How soon an Ackermann-controlled vehicle has the wanted speed, if its acceleration allows it.
@@ -74,6 +74,10 @@ class Vehicles:
         self._traction_n = np.zeros((0, SPEEDS_MPS.size))
         self._steering_rad = np.zeros((0, SPEEDS_MPS.size))
         self._scalars = np.zeros((0, len(_SCALARS)))
+
+    def hold_by(self, grip: Grip | None) -> None:
+        """What the road leaves of the tyres' friction, by speed; all of it if None."""
+        self._model.hold_by(grip)
 
     def add(self, actor: Actor) -> None:
         """A new vehicle at its actor's place, standing, with its physics on."""

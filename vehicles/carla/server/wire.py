@@ -55,10 +55,15 @@ class Transform(NamedTuple):
 
 def read_triple(value: Sequence[float]) -> Triple:
     """Three finite numbers; CarlaError if they aren't."""
-    x, y, z = value
-    if not isfinite(x + y + z):
-        raise CarlaError(f"expected finite numbers, got {list(value)}")
+    x, y, z = read_finite(value)
     return (x, y, z)
+
+
+def read_finite(values: Sequence[float]) -> Sequence[float]:
+    """The numbers themselves; CarlaError unless all are finite, as only those move anything."""
+    if not all(map(isfinite, values)):
+        raise CarlaError(f"expected finite numbers, got {list(values)}")
+    return values
 
 
 def success(value: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from vehicles.carla.server.vehicles import Vehicles
 from vehicles.carla.server.walkers import Walkers
 from vehicles.carla.server.wire import WORLD_STREAM, CarlaError, Transform, Triple
 from vehicles.dynamics.single_track import GRAVITY_MPS2
+from vehicles.weather import WeatherSettings
 
 _SPECTATOR = Blueprint("spectator")
 _OFF_ROAD_M = 20.0
@@ -94,6 +95,13 @@ class World:
         self._snapshot = b""
         self.load(next(iter(maps)))
 
+    def set_weather(self, weather: list[float]) -> None:
+        """Let a weather, in the wire's order, be; of it only water on the road acts, on tyres."""
+        self.weather = weather
+        deposits, wetness = np.clip([weather[2], weather[9]], 0.0, 100.0).tolist()
+        road = WeatherSettings(precipitation_deposits=deposits, wetness=wetness)
+        self.vehicles.hold_by(road.grip if road.water_mm > 0.0 else None)
+
     def run_free(self) -> None:
         """Leave synchronous mode: nobody is there any more to give the ticks."""
         self.settings = replace(self.settings, synchronous_mode=False)
@@ -115,6 +123,7 @@ class World:
         self.table = ActorTable()
         self.actors = Actors(self.table, self._numbers, self.stream_port)
         self.vehicles = Vehicles(self.table)
+        self.set_weather(self.weather)
         self.walkers = Walkers(self.table)
         self.sensors = Sensors(self.streams)
         self.vehicle_lights: dict[int, int] = {}

@@ -182,7 +182,8 @@ CALLS: dict[str, dict[str, Call]] = {
         ),
         "set_pedestrians_seed": partly("world.set_pedestrians_seed(1)", "likewise"),
         "set_weather": partly(
-            "world.set_weather(carla.WeatherParameters.ClearNoon)", "kept; nothing depends on it"
+            "world.set_weather(carla.WeatherParameters.ClearNoon)",
+            "kept; of it only water on the road acts, on tyres",
         ),
         "spawn_actor": Call(
             "extra = world.spawn_actor(library.find('static.prop.box01'), spawn_points[30])"

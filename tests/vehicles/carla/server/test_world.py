@@ -260,6 +260,10 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert told.split() == ["True", "1"]
 
 
+_HERE = [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+_NAN_CONTROL = [float("nan"), 0.0, 0.0, False, False, False, 0]
+
+
 def call(port: int, *messages: bytes, answers: int = 1) -> list[Any]:
     """Raw bytes to the RPC port, and the answers that come back."""
     got: list[Any] = []
@@ -288,11 +292,18 @@ def test_unknown_and_malformed_calls_are_answered_logged_and_survived(grid_net: 
         request("set_episode_settings", [True]),
         request("apply_batch", [[[77, [1]]]], False),
         request("get_actors_by_id"),
+        request("spawn_actor", [0, "sensor.other.imu", [["sensor_tick", 3, "x"]]], _HERE),
     ]
     log: list[str] = []
     with carla_server("--net", str(grid_net), log=log) as port:
         (unknown,) = call(port, request("make_coffee"))
         answered = [call(port, message) for message in nonsense]
+        # A script that has divided by zero must not stop everybody's world.
+        (spawned,) = call(port, request("spawn_actor", [0, "vehicle.audi.a2", []], _HERE))
+        car = spawned[3][0][1][0]
+        (undriven,) = call(port, request("apply_control_to_vehicle", car, _NAN_CONTROL))
+        (unpushed,) = call(port, request("set_actor_target_velocity", car, [float("inf"), 0, 0]))
+        (ticked,) = call(port, request("tick_cue"))
         slowly = request("version")
         split = call(port, *(slowly[i : i + 1] for i in range(len(slowly))))
         cut_off = call(port, b"\\xc1\\xc1 GET / HTTP/1.1\\r\\n\\r\\n")
@@ -305,6 +316,10 @@ def test_unknown_and_malformed_calls_are_answered_logged_and_survived(grid_net: 
     assert unknown[:2] == [1, 7]
     assert "make_coffee" in unknown[2]
     assert all(len(answer) == 1 and answer[0][:2] == [1, 7] for answer in answered)
+    assert "finite" in undriven[3][0][1][0]
+    assert "finite" in unpushed[3][0][1][0]
+    assert ticked[2] is None
+    assert ticked[3][0][0] == 1
     assert split == [[1, 7, None, [[1, "0.9.16"]]]]
     assert cut_off == []
     assert alive[3] == [[1, "0.9.16"]]

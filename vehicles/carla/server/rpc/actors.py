@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vehicles.carla.server.rpc.table import answers, does
-from vehicles.carla.server.wire import CarlaError, Transform, read_triple
+from vehicles.carla.server.wire import CarlaError, Transform, read_finite, read_triple
 from vehicles.carla.server.world import World
 
 
@@ -164,6 +164,7 @@ def set_actor_dead(world: World, actor_id: int) -> None:
 def apply_control_to_walker(world: World, actor_id: int, control: list[Any]) -> None:
     """Where a walker goes, and how fast."""
     direction, speed_mps, jump = control
+    read_finite([speed_mps])
     actor = world.actors.find(actor_id, "walker")
     world.walkers.control(actor, read_triple(direction), speed_mps, jump)
 

@@ -22,7 +22,7 @@ def _apply_walker_state(world: World, actor_id: int, transform: list[Any], speed
     actor = world.actors.find(actor_id, "walker")
     at = Transform.read(transform)
     world.place(actor, at)
-    world.walkers.head(actor, at.rotation[1], speed)
+    world.walkers.head(actor, at.rotation[1], *wire.read_finite([speed]))
 
 
 def _set_light_state(world: World, actor_id: int, flags: int) -> None:

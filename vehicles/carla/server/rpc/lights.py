@@ -6,6 +6,7 @@ from typing import Any
 
 from vehicles.carla.server.actors import Actor
 from vehicles.carla.server.rpc.table import answers, does
+from vehicles.carla.server.wire import read_finite
 from vehicles.carla.server.world import World
 
 
@@ -22,19 +23,19 @@ def set_traffic_light_state(world: World, actor_id: int, state: int) -> None:
 @does
 def set_traffic_light_green_time(world: World, actor_id: int, time_s: float) -> None:
     """How long it is green."""
-    world.lights.set_time(_light(world, actor_id), "green", time_s)
+    world.lights.set_time(_light(world, actor_id), "green", *read_finite([time_s]))
 
 
 @does
 def set_traffic_light_yellow_time(world: World, actor_id: int, time_s: float) -> None:
     """How long it is yellow."""
-    world.lights.set_time(_light(world, actor_id), "yellow", time_s)
+    world.lights.set_time(_light(world, actor_id), "yellow", *read_finite([time_s]))
 
 
 @does
 def set_traffic_light_red_time(world: World, actor_id: int, time_s: float) -> None:
     """How long all are red after it."""
-    world.lights.set_time(_light(world, actor_id), "red", time_s)
+    world.lights.set_time(_light(world, actor_id), "red", *read_finite([time_s]))
 
 
 @does

@@ -8,6 +8,7 @@ from typing import Any
 from vehicles.carla.powertrain import PhysicsControl
 from vehicles.carla.server.rpc.table import answers, does
 from vehicles.carla.server.vehicles import Ackermann
+from vehicles.carla.server.wire import read_finite
 from vehicles.carla.server.world import World
 
 # CARLA's gains of its Ackermann controller; ours has none to tune.
@@ -17,13 +18,15 @@ _ACKERMANN_SETTINGS = [0.15, 0.0, 0.25, 0.01, 0.0, 0.01]
 @does
 def apply_control_to_vehicle(world: World, actor_id: int, control: list[Any]) -> None:
     """Throttle, steer, brake, hand brake, reverse, manual gear shift, gear."""
+    read_finite(control[:3])
     world.vehicles.control(world.actors.find(actor_id, "vehicle"), *control)
 
 
 @does
 def apply_ackermann_control_to_vehicle(world: World, actor_id: int, control: list[Any]) -> None:
     """Steer [rad], its speed, speed, acceleration, jerk."""
-    world.vehicles.ackermann(world.actors.find(actor_id, "vehicle"), Ackermann(*control))
+    wanted = Ackermann(*read_finite(control))
+    world.vehicles.ackermann(world.actors.find(actor_id, "vehicle"), wanted)
 
 
 @answers

@@ -115,14 +115,14 @@ def unload_map_layer(_world: World, _layers: int) -> None:
 
 @answers
 def get_weather_parameters(world: World) -> list[float]:
-    """The weather as it was set; nothing depends on it."""
+    """The weather as it was set."""
     return world.weather
 
 
 @does
 def set_weather_parameters(world: World, weather: list[float]) -> None:
-    """Keep a weather."""
-    world.weather = list(weather)
+    """Keep a weather; tyres feel the water on the road."""
+    world.set_weather(list(weather))
 
 
 @answers
@@ -134,7 +134,7 @@ def get_imui_gravity(world: World) -> float:
 @does
 def set_imui_gravity(world: World, gravity_mps2: float) -> None:
     """Change the gravity that inertial sensors have in them."""
-    world.gravity_mps2 = gravity_mps2
+    (world.gravity_mps2,) = wire.read_finite([gravity_mps2])
 
 
 @answers
