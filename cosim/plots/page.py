@@ -21,6 +21,7 @@ from cosim.plots.coverage import cell_colours, draw_coverage, read_ground, work_
 from cosim.plots.distributions import draw_distributions
 from cosim.plots.drive import draw_drive, driven_ids
 from cosim.plots.recorded import Recorded, read_run
+from cosim.plots.remote import draw_remote, is_driven_from_afar
 from cosim.plots.stages import draw_stages
 from cosim.recording import KPIS, read_kpis
 from cosim.report.page import render, verdict_row
@@ -158,6 +159,13 @@ def _pictures(run: Recorded, vehicle: str | None, notes: list[str]) -> Iterator[
             "What the vehicle did, what its link was like and what reached it, over one time axis.",
             draw_drive(run, vehicle, ids, colours),
         )
+        if is_driven_from_afar(run, vehicle):
+            yield _Picture(
+                f"remote_{vehicle}.png",
+                f"The remote driving of {vehicle}",
+                "How old the pictures are that it is driven by, and what becomes of its speed.",
+                draw_remote(run, vehicle),
+            )
     if run.is_ideal:
         notes.append("no distributions and no stages: every packet arrives when it is sent")
         return

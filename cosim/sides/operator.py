@@ -68,14 +68,15 @@ class Operator:
     def advance(self, to_ns: int) -> None:
         """Give what is due, send what the broker has delivered, and pass answers on."""
         self._give(to_ns)
-        for vehicle, command in self._twins.take_commands():
-            self._send(vehicle, command, to_ns)
+        names = {user_id: name for name, user_id in self._vehicles.on_road.items()}
+        for user_id, command in self._twins.take_commands():
+            self._send(names.get(user_id), user_id, command, to_ns)
         for vehicle, function in self._driving.commanded.items():
             for command, answer in function.take_answers():
                 self._answer(vehicle, command, answer, to_ns)
         for received in self._link.take_at_server(MessageKind.FLEET_ANSWER):
-            vehicle, answer = received.message
-            self._twins.acknowledge(vehicle, answer)
+            user_id, answer = received.message
+            self._twins.acknowledge(user_id, answer)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Commands given, accepted and refused since the last call."""
@@ -104,15 +105,15 @@ class Operator:
                 order.speed_advice_mps,
                 tuple(order.route),
             )
-            self._twins.command(order.vehicle, command)
+            user_id = self._vehicles.on_road.get(order.vehicle, order.vehicle)
+            self._twins.command(user_id, command)
             detail = f"{command.kind}, valid for {order.valid_s:g} s"
             self._note(now_ns, "command_given", order.vehicle, command.command_id, detail)
 
-    def _send(self, vehicle: str, command: FleetCommand, now_ns: int) -> None:
-        user_id = self._vehicles.on_road.get(vehicle)
-        if user_id is None or vehicle not in self._driving.commanded:
-            detail = "not on the road" if user_id is None else "doesn't drive `fleet_commands`"
-            self._note(now_ns, "command_refused", vehicle, command.command_id, detail)
+    def _send(self, vehicle: str | None, user_id: str, command: FleetCommand, now_ns: int) -> None:
+        if vehicle not in self._driving.commanded:
+            detail = "not on the road" if vehicle is None else "doesn't drive `fleet_commands`"
+            self._note(now_ns, "command_refused", vehicle or user_id, command.command_id, detail)
             return
         self._link.send(
             np.array([SERVER]),
@@ -141,7 +142,7 @@ class Operator:
             kind=MessageKind.FLEET_ANSWER,
             size_bytes=len(encode_answer(answer)),
             to=SERVER,
-            payloads=[(vehicle, answer)],
+            payloads=[(user_id, answer)],
         )
 
     def _note(self, now_ns: int, kind: str, vehicle: str, command_id: str, detail: str) -> None:

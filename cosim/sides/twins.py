@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
 
-from cosim.clock import NS_PER_MS, to_ns, to_s
+from cosim.clock import to_ns, to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
+from cosim.twins.tables import happened_columns, twin_columns
 from vehicles.messages.fleet_command import FleetAnswer, FleetCommand
 from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
 from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
 from vehicles.twins.connection import ConnectionAborted
 from vehicles.twins.embedded_broker import EmbeddedBroker
-from vehicles.twins.estimator import (
-    HEADING,
-    SPEED,
-    X,
-    Y,
-    difference,
-    normalised_error_squared,
-)
-from vehicles.twins.fleet import Staleness
+from vehicles.twins.estimator import X, Y, difference, normalised_error_squared
 from vehicles.twins.georeference import Georeference
 from vehicles.twins.lockstep import LockstepTwins
 from vehicles.twins.service import TwinService
 from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Forwarded
 from vehicles.twins.topics import Topics
-from vehicles.twins.watch import Happening
 
 _UNPREDICTED = [np.nan, np.nan]
-STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]
 
 
 class Twins:
@@ -71,7 +62,6 @@ class Twins:
         self._link = link
         self._users = users
         self._timeout_s = confirm_timeout_s
-        self._of_driven_alone = settings.vehicles == "driven"
         self._embedded = EmbeddedBroker() if settings.broker == "embedded" else None
         self._topics = Topics(run_id)
         self._service = TwinService(self._topics, settings, georeference)
@@ -198,40 +188,14 @@ class Twins:
             zip(ids, ahead.state[rows, :2].tolist(), strict=True)
         )
         misjudged = true[:, :2] - [predicted.get(user, _UNPREDICTED) for user in ids]
-        staleness = twins.staleness(*self._settings.staleness_ns)[rows]
         self._rows.append(
             (
                 "twins",
-                {
-                    "time_s": np.full(len(rows), to_s(now_ns)),
-                    "id": ids,
-                    "x_m": state[:, X],
-                    "y_m": state[:, Y],
-                    "heading_rad": state[:, HEADING],
-                    "speed_mps": state[:, SPEED],
-                    "position_sigma_m": twins.position_sigma_m()[rows],
-                    "age_ms": twins.age_ns[rows] / NS_PER_MS,
-                    "staleness": [STALENESS_NAMES[level] for level in staleness.tolist()],
-                    "sequence": twins.sequence[rows],
-                    "lost": twins.lost[rows],
-                    "rejected": twins.rejected[rows],
-                    "ahead_x_m": ahead.state[rows, X],
-                    "ahead_y_m": ahead.state[rows, Y],
-                    "ahead_sigma_m": ahead.position_sigma_m()[rows],
+                twin_columns(now_ns, twins, ahead, rows, self._settings)
+                | {
                     "position_error_m": np.hypot(error[:, X], error[:, Y]),
                     "prediction_error_m": np.hypot(misjudged[:, X], misjudged[:, Y]),
                     "nees": normalised_error_squared(error[:, :2], covariance),
                 },
             )
         )
-
-
-def happened_columns(happened: Sequence[tuple[int, Happening]]) -> Columns:
-    """What happened to twins, and when [ns], as columns of the table `events`."""
-    return {
-        "time_s": [to_s(now_ns) for now_ns, _ in happened],
-        "kind": [f"twin_{one.kind}" for _, one in happened],
-        "id": [one.vehicle_id for _, one in happened],
-        "other": [""] * len(happened),
-        "detail": [one.detail for _, one in happened],
-    }

@@ -13,13 +13,11 @@ from types import FrameType
 import numpy as np
 import shapely
 
-from cosim.clock import NS_PER_MS
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Recording, make_empty
-from cosim.sides.twins import STALENESS_NAMES, happened_columns
 from cosim.traffic.net import net_georeference
+from cosim.twins.tables import happened_columns, twin_columns
 from vehicles.twins.broker import BrokerAddress, BrokerUnreachable
-from vehicles.twins.estimator import HEADING, SPEED, X, Y
 from vehicles.twins.georeference import Georeference
 from vehicles.twins.service import NS_PER_S, TwinService
 from vehicles.twins.settings import TwinsSettings, Zone
@@ -125,32 +123,13 @@ class _Log:
     def _write_twins(self, now_ns: int) -> None:
         now = self._service.state(now_ns)
         ahead = self._service.state(now_ns + round(self._settings.horizon_s * NS_PER_S))
-        staleness = now.staleness(*self._settings.staleness_ns).tolist()
-        unknown = np.full(len(now.ids), np.nan)
-        self._recording.add(
-            "twins",
-            {
-                "time_s": np.full(len(now.ids), now_ns / NS_PER_S),
-                "id": list(now.ids),
-                "x_m": now.state[:, X],
-                "y_m": now.state[:, Y],
-                "heading_rad": now.state[:, HEADING],
-                "speed_mps": now.state[:, SPEED],
-                "position_sigma_m": now.position_sigma_m(),
-                "age_ms": now.age_ns / NS_PER_MS,
-                "staleness": [STALENESS_NAMES[level] for level in staleness],
-                "sequence": now.sequence,
-                "lost": now.lost,
-                "rejected": now.rejected,
-                "ahead_x_m": ahead.state[:, X],
-                "ahead_y_m": ahead.state[:, Y],
-                "ahead_sigma_m": ahead.position_sigma_m(),
-                # The true vehicles are out there.
-                "position_error_m": unknown,
-                "prediction_error_m": unknown,
-                "nees": unknown,
-            },
+        everyone = np.arange(len(now.ids))
+        # The true vehicles are out there.
+        unknown = dict.fromkeys(
+            ("position_error_m", "prediction_error_m", "nees"), np.full(len(everyone), np.nan)
         )
+        columns = twin_columns(now_ns, now, ahead, everyone, self._settings)
+        self._recording.add("twins", columns | unknown)
 
 
 def _read_zones(file: Path, plane: Georeference | None) -> list[Zone]:

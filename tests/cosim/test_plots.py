@@ -25,6 +25,7 @@ from cosim.plots.coverage import (
 from cosim.plots.distributions import draw_distributions, steps
 from cosim.plots.drive import Stretch, draw_drive, stretches
 from cosim.plots.recorded import STAGE_COLUMNS, CellLoad, Recorded, read_run
+from cosim.plots.remote import draw_remote, is_driven_from_afar
 from cosim.plots.stages import PAINTS, draw_stages, mean_stages_ms
 from cosim.recording import Recording, write_manifest
 from cosim.scenario import Scenario, load_scenario
@@ -263,6 +264,7 @@ def rows_of_a_drive(cells: list[str]) -> dict[str, dict[str, Any]]:
             "acceleration_mps2": np.zeros(n), "speed_mps": np.full(n, 25.0),
             "lane_offset_m": np.zeros(n), "gap_m": np.full(n, np.inf), "ttc_s": np.full(n, np.inf),
             "sensed": [[]] * n, "packets": [[]] * n, "message_ages_ms": [[]] * n,
+            "refused": [[]] * n,
         },
     }  # fmt: skip
 
@@ -274,7 +276,14 @@ HANDOVERS = {
 }  # fmt: skip
 
 
-def make_run(folder: Path, told: Scenario, *, complete: bool = True, finished: bool = True) -> Path:
+def make_run(
+    folder: Path,
+    told: Scenario,
+    *,
+    complete: bool = True,
+    finished: bool = True,
+    more: dict[str, dict[str, Any]] | None = None,
+) -> Path:
     folder.mkdir()
     write_manifest(
         folder,
@@ -282,7 +291,8 @@ def make_run(folder: Path, told: Scenario, *, complete: bool = True, finished: b
     )
     recording = Recording(folder)
     ideal = told.network.model == "ideal"
-    for table, columns in rows_of_a_drive([] if ideal else ["west/0", "east/1"]).items():
+    tables = rows_of_a_drive([] if ideal else ["west/0", "east/1"])
+    for table, columns in {**tables, **(more or {})}.items():
         recording.add(table, columns)
     if not ideal:
         recording.add("handovers", HANDOVERS)
@@ -337,6 +347,31 @@ def test_a_drive_shows_what_was_lost_and_each_change_of_cell(run_dir: Path) -> N
     assert packets == ["CAM to server: 13 of 40 lost"]
     rows = [label.get_text() for label in figure.axes[3].get_yticklabels()]
     assert rows == ["west/0", "east/1"]
+
+
+def test_remote_driving_shows_who_has_the_wheel_and_what_was_never_shown(tmp_path: Path) -> None:
+    tables = {
+        "remote_driving": {
+            "time_s": np.array([0.1, 0.2, 0.3, 0.4]), "vehicle": ["ego"] * 4,
+            "mode": ["on_board", "remote", "minimal_risk", "remote"], "frame": np.arange(4),
+            "picture_age_ms": np.array([np.nan, 100.0, 520.0, 90.0]),
+            "speed_cap_mps": np.array([np.inf, 30.0, 6.0, 30.0]), "bit_rate_mbps": np.full(4, 5.0),
+        },
+        "frames": {
+            "time_s": np.array([0.1, 0.2]), "vehicle": ["ego"] * 2, "frame": np.arange(2),
+            "key_frame": np.array([True, False]), "size_bytes": np.full(2, 9000),
+            "glass_to_glass_ms": np.array([60.0, np.nan]), "packets": [[1], [2]],
+        },
+    }  # fmt: skip
+    run = read_run(make_run(tmp_path / "run", scenario(), more=tables))
+    assert is_driven_from_afar(run, "ego")
+    assert not is_driven_from_afar(run, "other")
+    speed, age, _ = draw_remote(run, "ego").axes
+    assert len(speed.patches) == 2
+    ages, shown, lost = (line.get_xydata() for line in age.lines)
+    assert np.asarray(ages)[1:, 1].tolist() == [100.0, 520.0, 90.0]
+    assert np.asarray(shown)[0, 1] == 60.0
+    assert np.asarray(lost)[:, 0].tolist() == [0.2]
 
 
 def test_distributions_end_at_the_share_that_arrived(run_dir: Path) -> None:

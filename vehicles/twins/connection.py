@@ -281,8 +281,11 @@ class Connection:
                     message.topic, message.payload, message.qos, message.retain, timeout=math.inf
                 )
             except BaseException:
-                # Not acknowledged: first to go when there is a connection again.
-                self._outbox = {key: message, **self._outbox}
+                if key in self._outbox:  # a newer state of the same twin
+                    self._settle(1)
+                else:
+                    # Not acknowledged: first to go when there is a connection again.
+                    self._outbox = {key: message, **self._outbox}
                 raise
             self._settle(1)
 

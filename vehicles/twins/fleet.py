@@ -20,6 +20,7 @@ NS_PER_S = 1_000_000_000
 _REMEMBERED = 64
 # Estimates remembered, to put a late message in its place and filter anew from there.
 _WINDOW = 6
+_STATES_KEPT = 4
 # Normalised innovation squared that one true message in a million exceeds (chi-square, 6 degrees).
 _GATE = 38.3
 # So many implausible messages in a row are the truth, and the twin was wrong.
@@ -103,6 +104,8 @@ class Fleet:
         self._most = most
         self._slot_of: dict[str, int] = {}
         self._tracks = _Tracks(64)
+        # Whoever publishes, records and watches asks for the same instants.
+        self._states: dict[int, FleetState] = {}
 
     def __len__(self) -> int:
         return len(self._slot_of)
@@ -112,6 +115,7 @@ class Fleet:
 
     def apply(self, reports: Reports) -> None:
         """Take messages in, in any order."""
+        self._states.clear()
         delay_ns = reports.received_ns - reports.sent_ns
         placed = np.isfinite(reports.measured[:, :2]).all(axis=1)
         on_time = np.abs(delay_ns) <= _CLOCK_LIMIT_NS
@@ -133,6 +137,25 @@ class Fleet:
 
     def state(self, instant_ns: int) -> FleetState:
         """Every twin, predicted to an instant [ns] that isn't before its newest message."""
+        if instant_ns not in self._states:
+            if len(self._states) == _STATES_KEPT:
+                self._states.clear()
+            self._states[instant_ns] = self._predict(instant_ns)
+        return self._states[instant_ns]
+
+    def forget(self, before_ns: int) -> list[str]:
+        """Let go of twins whose newest message was sent before an instant [ns]; their ids."""
+        old = self._tracks.time_ns[: len(self), -1] < before_ns
+        if not old.any():
+            return []
+        self._states.clear()
+        ids = np.array(list(self._slot_of), dtype=object)
+        self._tracks.keep(np.flatnonzero(~old))
+        self._slot_of = {vehicle_id: slot for slot, vehicle_id in enumerate(ids[~old].tolist())}
+        forgotten: list[str] = ids[old].tolist()
+        return forgotten
+
+    def _predict(self, instant_ns: int) -> FleetState:
         rows = slice(len(self))
         tracks = self._tracks
         newest, covariance = tracks.state[rows, -1], tracks.covariance[rows, -1]
@@ -153,17 +176,6 @@ class Fleet:
             rsrp_dbm=tracks.rsrp_dbm[rows].copy(),
             sinr_db=tracks.sinr_db[rows].copy(),
         )
-
-    def forget(self, before_ns: int) -> list[str]:
-        """Let go of twins whose newest message was sent before an instant [ns]; their ids."""
-        old = self._tracks.time_ns[: len(self), -1] < before_ns
-        if not old.any():
-            return []
-        ids = np.array(list(self._slot_of), dtype=object)
-        self._tracks.keep(np.flatnonzero(~old))
-        self._slot_of = {vehicle_id: slot for slot, vehicle_id in enumerate(ids[~old].tolist())}
-        forgotten: list[str] = ids[old].tolist()
-        return forgotten
 
     def _slot(self, vehicle_id: str) -> int:
         slot = self._slot_of.get(vehicle_id)
