@@ -65,9 +65,9 @@ class CarlaVehicles:
         self._wheelbase_m: dict[str, float] = {}
         # Driven vehicles that have no place yet: name -> SUMO id, and since when.
         self._placing: dict[str, tuple[str, int]] = {}
-        # SUMO ids of the others: who is shown, with its slot; who has no place yet, since when.
+        # SUMO ids of the others: who is shown, with its slot; who has no place yet; who can't be.
         self._shown: dict[str, int] = {}
-        self._waiting: dict[str, int] = {}
+        self._waiting: set[str] = set()
         self._unshowable: set[str] = set()
         self._seen_changes = -1
         self._told: set[str] = set()
@@ -207,6 +207,9 @@ class CarlaVehicles:
                 self._placing.setdefault(entered.name, (entered.user_id, now_ns))
         users = self._users
         for name, (user_id, since_ns) in list(self._placing.items()):
+            if user_id not in users:
+                del self._placing[name]
+                continue
             slot = users.slot_of(user_id)
             pose, speed_mps = self._pose(slot, now_ns)
             made = self._call(
@@ -244,14 +247,14 @@ class CarlaVehicles:
         def show() -> list[str]:
             return [backend.add_shown(*newcomer) for newcomer in newcomers]
 
-        waiting, self._waiting = self._waiting, {}
+        waited, self._waiting = self._waiting, set()
         for newcomer, why_not in zip(newcomers, self._call(show), strict=True):
             user_id = newcomer.body.id
             if not why_not:
                 self._shown[user_id] = present[user_id]
                 continue
-            self._waiting[user_id] = waiting.get(user_id, now_ns)
-            if user_id not in waiting:
+            self._waiting.add(user_id)
+            if user_id not in waited:
                 self._tell(now_ns, "spawn_failed", user_id, f"tried again: {why_not}")
 
     def _newcomer(self, user_id: str, slot: int, now_ns: int) -> _Newcomer | None:

@@ -17,9 +17,10 @@ from cosim.federate import BadInput, SideDied
 from cosim.recording import Recording, make_empty
 from cosim.traffic.net import net_georeference
 from cosim.twins.tables import happened_columns, twin_columns
+from network.packet import NS_PER_S
 from vehicles.twins.broker import BrokerAddress, BrokerUnreachable
 from vehicles.twins.georeference import Georeference
-from vehicles.twins.service import NS_PER_S, TwinService
+from vehicles.twins.service import TwinService
 from vehicles.twins.settings import TwinsSettings, Zone
 from vehicles.twins.topics import Topics
 from vehicles.twins.wall_clock import WallClockTwins

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import shapely
 
+from network.packet import NS_PER_S
 from vehicles.twins import publications
 from vehicles.twins.connection import Outgoing
 from vehicles.twins.fleet import Fleet, FleetState
@@ -21,8 +22,6 @@ from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Telemetry, decode, decode_batch
 from vehicles.twins.topics import Topics, check_id
 from vehicles.twins.watch import Happening, Watch
-
-NS_PER_S = 1_000_000_000
 
 
 class TwinService:

@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from network.packet import NS_PER_S
 from vehicles.twins import publications
 from vehicles.twins.broker import BrokerAddress
 from vehicles.twins.connection import Connection, Outgoing
 from vehicles.twins.rejections import Rejection
-from vehicles.twins.service import NS_PER_S, TwinService
+from vehicles.twins.service import TwinService
 from vehicles.twins.topics import Topics
 
 _STATUS_PERIOD_NS = 5 * NS_PER_S

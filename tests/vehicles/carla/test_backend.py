@@ -76,7 +76,13 @@ def backend(server: Server) -> Iterator[CarlaBackend]:
 def second_client(server: Server) -> carla.World:
     client = carla.Client(server.host, server.port)
     client.set_timeout(20.0)
-    return client.get_world()
+    world = client.get_world()
+    # The first snapshot comes a moment after the connection; before it nobody is there.
+    deadline = time.monotonic() + 20.0
+    while world.get_snapshot().frame == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return world
 
 
 def tick(backend: CarlaBackend, commands: dict[str, Command] | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vehicles.twins.conftest import telemetry
@@ -20,6 +20,7 @@ from vehicles.twins.telemetry import Telemetry
 NOW_NS = 10_000_000_000
 MS = 1_000_000
 NOISE = SensorNoise()
+UNHURRIED = settings(deadline=None, max_examples=50)
 
 
 def apply(
@@ -61,6 +62,7 @@ heard = st.lists(
 )
 
 
+@UNHURRIED
 @given(heard, st.data())
 def test_order_and_repetition_within_a_batch_change_nothing(
     messages: list[Telemetry], data: st.DataObject
@@ -72,6 +74,7 @@ def test_order_and_repetition_within_a_batch_change_nothing(
     assert disturbed.rejected[Rejection.DUPLICATE] == twice.rejected.sum() == len(again)
 
 
+@UNHURRIED
 @given(st.lists(heard, max_size=5))
 def test_every_message_is_counted_once(batches: list[list[Telemetry]]) -> None:
     fleet = of(*batches)
@@ -86,6 +89,7 @@ def test_every_message_is_counted_once(batches: list[list[Telemetry]]) -> None:
         assert state.age_ns[row] == NOW_NS - distinct[vehicle_id, max(numbers)].sent_ns
 
 
+@UNHURRIED
 @given(st.permutations(range(6)))
 def test_within_its_memory_the_order_of_arrival_is_forgotten(order: list[int]) -> None:
     in_order, disturbed = Fleet(), Fleet()

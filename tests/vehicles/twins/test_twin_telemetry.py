@@ -5,7 +5,7 @@ import math
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vehicles.twins.conftest import telemetry
@@ -56,6 +56,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("encoding", ["json", "msgpack"])
+@settings(deadline=None)
 @given(message=messages)
 def test_what_is_encoded_is_decoded(message: Telemetry, encoding: Encoding) -> None:
     back = decode(message.vehicle_id, encode(message, encoding))
@@ -69,6 +70,7 @@ def test_what_is_encoded_is_decoded(message: Telemetry, encoding: Encoding) -> N
     assert abs(turned) <= 0.51 * math.radians(1e-3)
 
 
+@settings(deadline=None)
 @given(messages)
 def test_both_encodings_say_the_same(message: Telemetry) -> None:
     binary, text = encode(message, "msgpack"), encode(message, "json")
@@ -86,12 +88,14 @@ def test_the_binary_form_is_as_documented() -> None:
     assert decode("ego", msgspec.msgpack.encode([*wire, "more", 1.0])).speed_mps == 10.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=20), st.integers(0, 2**60), st.binary(max_size=50))))
 def test_a_gateway_hands_payloads_on_as_they_are(messages: list[tuple[str, int, bytes]]) -> None:
     forwarded = [Forwarded(*message) for message in messages]
     assert decode_batch(encode_batch(forwarded)) == forwarded
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_gateways_message_or_refused(payload: bytes) -> None:
     with pytest.raises(Refused):
@@ -194,6 +198,7 @@ def test_not_a_number_is_refused_in_binary_too() -> None:
             assert raised.value.reason == Rejection.INVALID
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
     with pytest.raises(ValueError, match="telemetry of"):
