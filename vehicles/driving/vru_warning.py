@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from vehicles.criticality import Patience, find_crossing
-from vehicles.driving.base import Bodies, Proposal, Situation
+from vehicles.driving.base import Bodies, Message, Proposal, Situation
 from vehicles.driving.following import LINE_GAP_M, allowed_speed_mps, free_mps2, stop_mps2
 from vehicles.driving.heard import moved_on
 from vehicles.messages.cpm import Cpm, PerceivedObject
@@ -54,8 +54,8 @@ class VruWarning:
         stop = stop_mps2(ego.speed_mps, free, crossing.gap_m - LINE_GAP_M)
         if stop > -_WORTH_IT_MPS2:
             return None
-        source = [*vams, *(received for received, _ in told)][crossing.row]
-        return Proposal(stop, "crossing on foot or bicycle", messages=(source,))
+        sources: list[Received[Message]] = [*vams, *(received for received, _ in told)]
+        return Proposal(stop, "crossing on foot or bicycle", messages=(sources[crossing.row],))
 
     def _listen(self, situation: Situation) -> None:
         """Keep what cameras tell of vulnerable road users, and forget what is old."""
