@@ -178,6 +178,44 @@ def carla_server(
     )
 
 
+@app.command()
+def why(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    vehicle: Annotated[
+        str | None, typer.Option(help="The driven vehicle; the first if not given.")
+    ] = None,
+    at: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="The decision in force then.")
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(help="The decision at the first collision, hard_brake, fallback or mrm."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ideal|KEY.PATH=VALUE",
+            help="Run it again with this changed, and show where the two part.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+) -> None:
+    """Explain a decision: by which message, where its time went, which handover and load did it."""
+    from cosim.why import EVENTS, Chain, Pairing, compare_with, explain, told
+    from cosim.why import as_json as in_json
+
+    if sum(given is not None for given in (at, event, against)) > 1:
+        raise BadInput("give one of --at, --event, --against")
+    if event is not None and event not in EVENTS:
+        raise BadInput(f"--event {event}: expected one of {', '.join(EVENTS)}")
+    explanation: Chain | Pairing
+    if against is not None:
+        explanation = compare_with(run, against, vehicle=vehicle)
+    else:
+        explanation = explain(run, vehicle=vehicle, at_s=at, event=event)
+    print(in_json(explanation) if as_json else told(explanation))  # noqa: T201
+
+
 @app.command("carla-net")
 def carla_net(
     town: Annotated[

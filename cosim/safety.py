@@ -8,7 +8,7 @@ import pandas as pd
 from network.arrays import Floats
 
 # Braking that SAE J2945/1 calls hard: 0.4 g.
-_HARD_MPS2 = 0.4 * 9.80665
+HARD_MPS2 = 0.4 * 9.80665
 # A headway in seconds means nothing to a vehicle that hardly moves.
 _MOVING_MPS = 1.0
 _STANDING_MPS = 0.1
@@ -51,7 +51,7 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
     )
     moving = np.isfinite(gap_m) & (speed_mps > _MOVING_MPS)
     headway_s = np.maximum(gap_m[moving], 0.0) / speed_mps[moving]
-    hard = acceleration_mps2 <= -_HARD_MPS2
+    hard = acceleration_mps2 <= -HARD_MPS2
     lasts_s = np.diff(time_s)
     return {
         "min_ttc_s": _least(ttc_s[np.isfinite(ttc_s)]),

@@ -1,0 +1,56 @@
+"""The tables of a run that explanations rest on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cosim.federate import BadInput
+from cosim.recording import read_manifest, read_table
+
+
+class RunTables:
+    """Reads a run's tables when they are asked for.
+
+    Raises:
+        BadInput: the folder isn't that of a run.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        if not (run_dir / "manifest.json").is_file():
+            raise BadInput(f"{run_dir}: no manifest.json; expected the folder of a run")
+        self.run_dir = run_dir
+        self.scenario: dict[str, Any] = read_manifest(run_dir)["scenario"]
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """What was decided."""
+        return read_table(self.run_dir, "decisions")
+
+    @cached_property
+    def packets(self) -> pd.DataFrame:
+        """Every packet, by its id."""
+        return read_table(self.run_dir, "packets").set_index("packet_id")
+
+    @cached_property
+    def handovers(self) -> pd.DataFrame:
+        """Changes of cell."""
+        return read_table(self.run_dir, "handovers")
+
+    @cached_property
+    def links(self) -> pd.DataFrame:
+        """Each station's radio state."""
+        return read_table(self.run_dir, "links")
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Each cell's load."""
+        return read_table(self.run_dir, "cells")
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """What happened."""
+        return read_table(self.run_dir, "events")
