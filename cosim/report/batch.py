@@ -90,7 +90,7 @@ def _scenario(
         "runs": len(runs),
         "complete": len(complete),
         "counts": [int(counts.get(state, 0)) for state in states],
-        "varied": ", ".join(_varied(key, runs) for key in [*parameters, "seed"]),
+        "varied": ", ".join(filter(None, (_varied(key, runs) for key in [*parameters, "seed"]))),
         "parameters": parameters,
         "verdicts": [*_over_runs(batch_dir, complete, expected), *map(verdict_row, together)],
         "troubles": [
@@ -110,6 +110,8 @@ def _scenario(
 
 def _varied(key: str, runs: pd.DataFrame) -> str:
     values = runs[key].dropna().unique()
+    if not len(values):
+        return ""
     return f"{key} ({len(values)} values)" if len(values) > 1 else f"{key} {values[0]}"
 
 

@@ -141,7 +141,7 @@ def test_a_server_that_is_killed_or_hangs_ends_the_run_within_seconds(
     server.send_signal(deed)
     began = time.monotonic()
     _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 10
     assert process.returncode == 3
     assert "CARLA died" in errors
     assert re.search(says, errors)

@@ -37,7 +37,9 @@ def cpm(x_m: float, y_m: float, vy_mps: float, kind: Kind = Kind.PEDESTRIAN) -> 
 
 
 def warned(*received: Received[Any], instant_ns: int = 0) -> Proposal | None:
-    return VruWarning().decide(situation(ROAD, EGO, ldm=known(*received), instant_ns=instant_ns))
+    return VruWarning().decide(
+        situation(ROAD, EGO, received=received, ldm=known(), instant_ns=instant_ns)
+    )
 
 
 def test_who_walks_into_the_way_unseen_is_braked_for() -> None:
@@ -68,3 +70,20 @@ def test_what_was_said_is_moved_on_to_the_present() -> None:
     early = vam(90.0, -8.0, math.pi / 2)
     assert warned(early) is None
     assert warned(early, instant_ns=2500 * MS) is not None
+
+
+def test_a_camera_s_message_without_her_doesn_t_make_her_vanish() -> None:
+    warning = VruWarning()
+    empty = Received(13, Cpm(9, 100 * MS, 90.0, 10.0, ()), 100 * MS, 100 * MS)
+    told, untold, forgotten = (
+        warning.decide(situation(ROAD, EGO, received=received, instant_ns=instant_ns))
+        for received, instant_ns in (
+            ((cpm(90.0, -4.5, 1.4),), 0),
+            ((empty,), 100 * MS),
+            ((), 1300 * MS),
+        )
+    )
+    assert told is not None
+    assert untold is not None
+    assert [received.packet_id for received in untold.messages] == [12]
+    assert forgotten is None

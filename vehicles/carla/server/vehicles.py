@@ -213,12 +213,15 @@ class Vehicles:
         owners = [owner for owner in self._owner if owner is not None]
         actors = np.array([owner.actor.row for owner in owners])
         self._command(rows, actors)
-        for vehicle in owners:
+        for row, vehicle in zip(map(int, rows), owners, strict=True):
             if vehicle.ackermann is not None:
-                self._follow(vehicle, vehicle.ackermann, dt_ns * 1e-9)
+                self._follow(vehicle, row, vehicle.ackermann, dt_ns * 1e-9)
+            if vehicle.backing_mps > 0.0:
+                # Whoever rolls back comes to rest before the model may drive off.
+                model.command(row, 0.0, vehicle.asked_rad)
         model.advance(dt_ns)
-        for vehicle in owners:
-            self._override(vehicle, dt_ns * 1e-9)
+        for row, vehicle in zip(map(int, rows), owners, strict=True):
+            self._override(vehicle, row, dt_ns * 1e-9)
 
         heading, yaw_rate = model.heading_rad[rows], model.yaw_rate_radps[rows]
         east, north = np.cos(heading), np.sin(heading)
@@ -258,10 +261,9 @@ class Vehicles:
             rows, acceleration, -control["steer"].astype(np.float64) * at_speed(self._steering_rad)
         )
 
-    def _follow(self, vehicle: _Vehicle, wanted: Ackermann, dt_s: float) -> None:
+    def _follow(self, vehicle: _Vehicle, row: int, wanted: Ackermann, dt_s: float) -> None:
         """Ackermann control goes past the powertrain: acceleration and angle are what it says."""
-        assert vehicle.model_row is not None
-        speed = float(self._model.speed_mps[vehicle.model_row]) - vehicle.backing_mps
+        speed = float(self._model.speed_mps[row]) - vehicle.backing_mps
         asked = _SPEED_GAIN_PER_S * (wanted.speed_mps - speed)
         if wanted.acceleration_mps2 > 0.0:
             asked = _within(asked, 0.0, wanted.acceleration_mps2)
@@ -270,12 +272,10 @@ class Vehicles:
         turn = inf if wanted.steer_speed_radps <= 0.0 else wanted.steer_speed_radps * dt_s
         vehicle.asked_mps2 = asked
         vehicle.asked_rad = _within(-wanted.steer_rad, vehicle.asked_rad, turn)
-        self._model.command(vehicle.model_row, asked, vehicle.asked_rad)
+        self._model.command(row, asked, vehicle.asked_rad)
 
-    def _override(self, vehicle: _Vehicle, dt_s: float) -> None:
+    def _override(self, vehicle: _Vehicle, row: int, dt_s: float) -> None:
         """What the model can't do: go backwards, or hold a velocity against its controls."""
-        row = vehicle.model_row
-        assert row is not None
         if vehicle.constant_velocity is not None:
             self._model.set_speed(row, max(vehicle.constant_velocity[0], 0.0))
         elif self._model.speed_mps[row] == 0.0:

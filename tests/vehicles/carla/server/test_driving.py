@@ -123,13 +123,18 @@ print(json.dumps([turned, speed(car) / yaw_rate,
 
 
 def test_reverse_hand_brake_and_manual_gears(server: int) -> None:
-    backwards, held, neutral, forward = told_by(
+    backwards, turning, held, neutral, forward = told_by(
         server,
         """
 car = spawn()
 car.apply_control(control(throttle=0.4, reverse=True))
 ticks(40)
 backwards = speed(car)
+car.apply_control(control(throttle=0.3))
+turning = []
+for _ in range(80):
+    world.tick()
+    turning.append(speed(car))
 car.apply_control(control(hand_brake=True))
 ticks(40)
 held = speed(car)
@@ -138,10 +143,13 @@ ticks(20)
 neutral = speed(car)
 car.apply_control(control(throttle=1.0, manual_gear_shift=True, gear=1))
 ticks(20)
-print(json.dumps([backwards, held, neutral, speed(car)]))
+print(json.dumps([backwards, turning, held, neutral, speed(car)]))
 """,
     )
     assert backwards < -1.0
+    # Shifted to forward gear it goes slower and slower backwards and then drives off.
+    assert backwards < turning[0] < 0.0 < turning[-1]
+    assert turning == sorted(turning)
     assert held == 0.0
     assert neutral == 0.0
     assert forward > 2.0
