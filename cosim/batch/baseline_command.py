@@ -36,12 +36,15 @@ def check(batch_dir: _Batch, file: _File = _DEFAULT) -> None:
     """Hold a batch against the baseline; exit 1 if something got worse or changed."""
     from cosim.batch.baseline import compare, load_baseline
     from cosim.batch.results import read_results
+    from cosim.why import explain_worst, told
 
     comparison = compare(load_baseline(file), read_results(batch_dir))
     if comparison.changes:
         _out.print(_table(comparison.changes))
         for run in dict.fromkeys(change.run for change in comparison.changes):
-            _out.print(f"cosim why {batch_dir / run}", markup=False, soft_wrap=True)
+            chain = explain_worst(batch_dir / run)
+            headline = "" if chain is None else told(chain).splitlines()[0]
+            _out.print(f"cosim why {batch_dir / run}: {headline}", markup=False, soft_wrap=True)
     _tell(comparison, file)
     if comparison.alarm:
         raise typer.Exit(1)

@@ -24,7 +24,7 @@ from cosim.plots.recorded import Recorded, read_run
 from cosim.plots.remote import draw_remote, is_driven_from_afar
 from cosim.plots.stages import draw_stages
 from cosim.recording import KPIS, read_kpis
-from cosim.report.page import render, verdict_row
+from cosim.report.page import render, verdict_row, why_text
 
 # Twice what a page shows at first: a click on a picture shows all of it.
 _DPI = 180
@@ -215,6 +215,7 @@ def _page(run: Recorded, shown: RunShown) -> str:
         facts=" · ".join(facts),
         notes=shown.notes,
         verdicts=[verdict_row(Verdict(**verdict)) for verdict in manifest.get("verdicts", [])],
+        why=why_text(run.run_dir),
         pictures=shown.pictures,
         kpis=[
             {

@@ -15,10 +15,11 @@ from cosim.kpis import describe
 from cosim.plots.page import Shown, show_run
 from cosim.recording import read_manifest
 from cosim.report.figures import draw_kpi
-from cosim.report.page import render, verdict_row
+from cosim.report.page import render, verdict_row, why_text
 
 REPORT = "report.html"
 _MOST_TROUBLES = 20
+_WITH_TABLES = (Status.FAILED, Status.BROKE_OFF)
 _MOST_PICTURES = 8
 
 
@@ -94,7 +95,8 @@ def _scenario(
         "parameters": parameters,
         "verdicts": [*_over_runs(batch_dir, complete, expected), *map(verdict_row, together)],
         "troubles": [
-            _trouble(run, parameters) for run in troubled.head(_MOST_TROUBLES).to_dict("records")
+            _trouble(batch_dir, run, parameters)
+            for run in troubled.head(_MOST_TROUBLES).to_dict("records")
         ],
         "more_troubles": max(0, len(troubled) - _MOST_TROUBLES),
         "first_trouble": _pictures_of_first(batch_dir, troubled),
@@ -134,14 +136,15 @@ def _over_runs(
     ]
 
 
-def _trouble(run: Mapping[Any, Any], parameters: Sequence[str]) -> dict[str, Any]:
+def _trouble(batch_dir: Path, run: Mapping[Any, Any], parameters: Sequence[str]) -> dict[str, Any]:
     point = ", ".join(f"{key} = {run[key]}" for key in ["seed", *parameters])
-    return {**run, "point": point}
+    why = why_text(batch_dir / run["run"]) if run["status"] in _WITH_TABLES else ""
+    return {**run, "point": point, "why": why}
 
 
 def _pictures_of_first(batch_dir: Path, troubled: pd.DataFrame) -> list[Shown]:
     """The map and the drive of the first run that didn't pass but left something to draw."""
-    drawable = troubled["run"][troubled["status"].isin((Status.FAILED, Status.BROKE_OFF))]
+    drawable = troubled["run"][troubled["status"].isin(_WITH_TABLES)]
     if drawable.empty:
         return []
     run = drawable.iloc[0]

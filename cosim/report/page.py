@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cosim.expectations import Verdict
+from cosim.why import explain_worst, told
 
 
 def render(template: str, **content: Any) -> str:
@@ -18,6 +20,12 @@ def render(template: str, **content: Any) -> str:
         trim_blocks=True,
     )
     return environment.get_template(template).render(**content)
+
+
+def why_text(run_dir: Path) -> str:
+    """What `cosim why` says of the worst that happened in a run; empty if it can't be told."""
+    chain = explain_worst(run_dir)
+    return told(chain) if chain is not None else ""
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,19 @@ def explain(
     own = decisions_of(tables, vehicle)
     row = own.loc[_asked_for(tables, own, at_s, event)]
     return chain_at(tables, row, event)
+
+
+def explain_worst(run_dir: Path) -> Chain | None:
+    """The chain behind the worst that happened in a run; None if nothing was decided.
+
+    A collision before a hard braking before others of `EVENTS`, and if there was none, the first
+    decision that rests on a message.
+    """
+    for event in (*EVENTS, None):
+        # A run that broke off at once left no tables.
+        with suppress(BadInput, OSError):
+            return explain(run_dir, event=event)
+    return None
 
 
 def decisions_of(tables: RunTables, vehicle: str | None) -> pd.DataFrame:
