@@ -88,6 +88,17 @@ _CHANGE_AS_TOLD = 512
 _LANE_CHANGE_S = 5.0
 
 
+def event_columns(happened: list[tuple[int, str, str, str]]) -> Columns:
+    """Rows of the events: instant [ns], kind, whom it happened to, and a few words each."""
+    return {
+        "time_s": [to_s(at_ns) for at_ns, *_ in happened],
+        "kind": [kind for _, kind, *_ in happened],
+        "id": [whom for _, _, whom, _ in happened],
+        "other": [""] * len(happened),
+        "detail": [detail for *_, detail in happened],
+    }
+
+
 class Events:
     """Applies events to SUMO's vehicles just before SUMO takes the step they fall in."""
 
@@ -118,16 +129,7 @@ class Events:
         del last
         happened, self._happened = self._happened, []
         if happened:
-            yield (
-                "events",
-                {
-                    "time_s": [to_s(at_ns) for at_ns, *_ in happened],
-                    "kind": [kind for _, kind, *_ in happened],
-                    "id": [vehicle for _, _, vehicle, _ in happened],
-                    "other": [""] * len(happened),
-                    "detail": [detail for *_, detail in happened],
-                },
-            )
+            yield "events", event_columns(happened)
 
     def _apply(self, sumo: Any, event: EventSettings) -> None:
         at_ns = to_ns(event.at_s)

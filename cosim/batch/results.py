@@ -8,7 +8,6 @@ number of workers and after any interruption; what the wall clock had to say is 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -165,12 +164,6 @@ def select(
     means = grouped[columns or [name for name in numbers if name != by]].mean()
     means.insert(0, "runs", grouped.size())
     return means.reset_index()
-
-
-def content_hash(results: pd.DataFrame) -> str:
-    """SHA-256 over the content of results, in hexadecimal; says nothing of file formats."""
-    text = results.to_json(orient="split", double_precision=15)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _row(run_dir: Path, run: PlannedRun) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cosim.attacks import Flood, Replay, Spoof
 from cosim.clock import to_ns, to_s
-from cosim.events import EventSettings
+from cosim.events import EventSettings, event_columns
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
 from cosim.sides.payloads import Batch
@@ -114,16 +114,7 @@ class Attackers:
         del last
         happened, self._happened = self._happened, []
         if happened:
-            yield (
-                "events",
-                {
-                    "time_s": [to_s(at_ns) for at_ns, *_ in happened],
-                    "kind": [kind for _, kind, *_ in happened],
-                    "id": [by for _, _, by, _ in happened],
-                    "other": [""] * len(happened),
-                    "detail": [detail for *_, detail in happened],
-                },
-            )
+            yield "events", event_columns(happened)
 
     def abort(self) -> None:
         """Nothing to abort."""
