@@ -98,10 +98,6 @@ class TrafficLights:
         for actor in self.actors:
             self._table.lights["frozen"][actor.row] = frozen
 
-    def is_frozen(self, actor: Actor) -> bool:
-        """Whether a light's clock stands."""
-        return bool(self._table.lights["frozen"][actor.row])
-
     def group(self, actor: Actor) -> list[Actor]:
         """Every light that shares a light's clock, itself included."""
         return self._group_of[actor.id].members
