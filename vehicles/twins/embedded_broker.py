@@ -64,21 +64,34 @@ class EmbeddedBroker:
         )
         await broker.start()
 
-        connections: set[asyncio.StreamWriter] = set()
+        closing = asyncio.Event()
+        connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connections.add(writer)
-            await broker.external_connected(
+        # Not a coroutine: cancelled before its first step, one would leave its connection open, as
+        # amqtt leaves that of a client whose first packet is no good.
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            def ended(_serving: asyncio.Task[None]) -> None:
+                del connections[writer]
+                writer.close()
+
+            if closing.is_set():
+                writer.transport.abort()
+                return
+            served = broker.external_connected(
                 StreamReaderAdapter(reader), _OpenWriter(writer), "default"
             )
-            connections.discard(writer)
+            connections[writer] = asyncio.create_task(served)
+            connections[writer].add_done_callback(ended)
 
         # Its own listener would need a port chosen beforehand; this one asks the system for it.
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
-        closing = asyncio.Event()
         port = server.sockets[0].getsockname()[1]
         self._started.set_result((asyncio.get_running_loop(), closing, port))
         await closing.wait()
+        # On Python 3.11 a connection accepted in the instant its server closes is never closed:
+        # accept no more, then let each that was accepted be made.
+        asyncio.get_running_loop().remove_reader(server.sockets[0].fileno())
+        await asyncio.sleep(0)
         server.close()
         # amqtt cancels its readers and waits for them. On Python 3.11 a cancellation that meets a
         # packet just read is lost in `asyncio.wait_for`, but a reader at its end stops by itself.

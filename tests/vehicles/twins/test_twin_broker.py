@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import socket
+
 import pytest
 
 from vehicles.twins.broker import BrokerAddress
@@ -61,3 +64,14 @@ def test_embedded_brokers_do_not_share_a_port() -> None:
 
 def test_an_embedded_broker_never_started_can_be_closed() -> None:
     EmbeddedBroker().close()
+
+
+def test_an_embedded_broker_leaves_no_connection_open_however_it_closes() -> None:
+    # A connection left open says so when it is collected, which fails the test.
+    for said in (b"", b"\x10\x00") * 10:
+        broker = EmbeddedBroker()
+        address = broker.start()
+        with socket.create_connection((address.host, address.port)) as client:
+            client.sendall(said)
+            broker.close()
+    gc.collect()
