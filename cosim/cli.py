@@ -23,6 +23,7 @@ from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
+from cosim.live.command import watch
 from cosim.twins.command import app as twins_app
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command()(results)
 app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
+app.command()(watch)
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(twins_app, name="twins")
 
