@@ -46,7 +46,17 @@ from vehicles.state import RoadUsers
 
 # Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
 _SAME_ROAD_WITHIN_M = 2.0
-_VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
+_VERSIONS_OF = (
+    "cosim-v2x",
+    "eclipse-sumo",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "shapely",
+    "aiomqtt",
+    "amqtt",
+)
 
 
 class Outcome(NamedTuple):
@@ -268,13 +278,14 @@ class _Manifest:
 
     def __init__(self, run_dir: Path, scenario: Scenario) -> None:
         self._run_dir = run_dir
+        packages = [*_VERSIONS_OF, *(["carla"] if scenario.vehicles.backend == "carla" else [])]
         self._content: dict[str, Any] = {
             "complete": False,
             "digest": None,
             "scenario": scenario.model_dump(mode="json"),
             "seed": scenario.seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {name: version(name) for name in _VERSIONS_OF},
+            "versions": {name: version(name) for name in packages},
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         }
