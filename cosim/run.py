@@ -22,8 +22,9 @@ from cosim.coordinator import Coordinator
 from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
+from cosim.folders import make_empty
 from cosim.kpis import kpi_names, measure
-from cosim.recording import Recording, make_empty, write_kpis, write_manifest
+from cosim.recording import Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario
 from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles, net_of_town
