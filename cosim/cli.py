@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -123,11 +124,11 @@ def compare(
     from cosim.recording import read_kpis
 
     kpis = {}
+    shared = os.path.commonpath([run_dir.absolute().parent for run_dir in runs])
     for run_dir in runs:
         if not (run_dir / "kpis.json").is_file():
             raise BadInput(f"{run_dir}: no kpis.json; expected the folder of a complete run")
-        alike = sum(run_dir.name == other.name for other in runs) > 1
-        kpis[str(run_dir) if alike else run_dir.name] = read_kpis(run_dir)
+        kpis[str(run_dir.absolute().relative_to(shared))] = read_kpis(run_dir)
     _print_kpis(kpis)
     if plot is not None:
         from cosim.plots import plot_comparison
