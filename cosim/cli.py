@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +23,9 @@ from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
-from cosim.live.command import watch
+from cosim.folders import fresh_folder
+from cosim.live.command import Host, Port, shown_live, watch
+from cosim.live.server import PORT
 from cosim.twins.command import app as twins_app
 
 app = typer.Typer(
@@ -69,6 +71,11 @@ def run(
         list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one value.")
     ] = [],  # noqa: B006 (typer copies it)
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show it in the browser, at the scenario's pace or at 1.")
+    ] = False,
+    host: Host = None,
+    port: Port = PORT,
 ) -> None:
     """Run a scenario; exit 0 if all is as expected, 1 if not, 2 on bad input, 3 if a side died."""
     from cosim.run import run as run_scenario
@@ -78,18 +85,25 @@ def run(
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
     loaded = load_scenario(find_scenario(scenario), overrides)
+    if live and loaded.pace is None:
+        loaded = loaded.model_copy(update={"pace": 1.0})
+    if host is not None and not live:
+        raise BadInput("--host is where the page of --live is served; give --live with it")
     # Whoever ends the run politely gets everything closed and kept, as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run_dir = out or _fresh_folder(loaded.name)
-    with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
-        outcome = run_scenario(loaded, run_dir, on_tick=on_tick)
-    if not quiet:
-        _print_kpis({run_dir.name: outcome.kpis})
-        _out.print(f"run folder  {run_dir}", markup=False, highlight=False, soft_wrap=True)
-        _out.print(f"digest      {outcome.digest}", markup=False, highlight=False, soft_wrap=True)
-    for verdict in outcome.verdicts:
-        if not verdict.passed:
-            _err.print(f"cosim: {verdict}", markup=False)
+    run_dir = out or fresh_folder(loaded.name)
+    shown = shown_live(loaded, run_dir, host=host, port=port) if live else nullcontext()
+    with shown as observe:
+        with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
+            outcome = run_scenario(loaded, run_dir, on_tick=on_tick, observe=observe)
+        if not quiet:
+            _print_kpis({run_dir.name: outcome.kpis})
+            _out.print(f"run folder  {run_dir}", markup=False, highlight=False, soft_wrap=True)
+            digest = f"digest      {outcome.digest}"
+            _out.print(digest, markup=False, highlight=False, soft_wrap=True)
+        for verdict in outcome.verdicts:
+            if not verdict.passed:
+                _err.print(f"cosim: {verdict}", markup=False)
     if not outcome.passed:
         raise typer.Exit(1)
 
@@ -125,10 +139,11 @@ def compare(
     from cosim.recording import read_kpis
 
     kpis = {}
+    shared = os.path.commonpath([run_dir.absolute().parent for run_dir in runs])
     for run_dir in runs:
         if not (run_dir / "kpis.json").is_file():
             raise BadInput(f"{run_dir}: no kpis.json; expected the folder of a complete run")
-        kpis[run_dir.name] = read_kpis(run_dir)
+        kpis[str(run_dir.absolute().relative_to(shared))] = read_kpis(run_dir)
     _print_kpis(kpis)
     if plot is not None:
         from cosim.plots import plot_comparison
@@ -238,16 +253,6 @@ def carla_net(
     except OSError as error:
         raise BadInput(f"--out {written}: can't be written: {error.strerror}") from error
     _out.print(f"written     {written}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _fresh_folder(name: str) -> Path:
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path("runs") / f"{name}-{stamp}"
-    number = 2
-    while folder.exists():
-        folder = Path("runs") / f"{name}-{stamp}-{number}"
-        number += 1
-    return folder
 
 
 def _print_kpis(kpis: dict[str, dict[str, float | None]]) -> None:

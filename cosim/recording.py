@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from cosim.federate import BadInput
 from network.packet import Stage
 
 Columns: TypeAlias = Mapping[str, Any]
+Observer: TypeAlias = Callable[[str, Columns], None]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _FLUSH_ROWS = 20_000
@@ -185,16 +186,22 @@ class Recording:
     Args:
         run_dir: the run's folder; exists.
         tables: which tables; all if not given.
+        observe: shown a table's name and rows, in the run's thread, as they are recorded.
     """
 
-    def __init__(self, run_dir: Path, tables: Iterable[str] = SCHEMAS) -> None:
+    def __init__(
+        self, run_dir: Path, tables: Iterable[str] = SCHEMAS, observe: Observer | None = None
+    ) -> None:
         self.run_dir = run_dir
+        self._observe = observe
         self._tables = {name: _Table(run_dir, name, SCHEMAS[name]) for name in tables}
         self._closed = False
 
     def add(self, table: str, columns: Columns) -> None:
         """Add rows: one array or list per column of the table's schema, all of one length."""
         self._tables[table].add(columns)
+        if self._observe is not None:
+            self._observe(table, columns)
 
     def flush(self) -> None:
         """Write what is still in memory, so that it survives even the end of the process."""
@@ -302,16 +309,6 @@ def _batches(stream: Any) -> Iterable[pa.RecordBatch]:
         return
 
 
-def make_empty(run_dir: Path) -> None:
-    """Make a folder for a run; BadInput if it can't be made or isn't empty."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--out {run_dir}: can't be made: {error.strerror}") from error
-    if any(run_dir.iterdir()):
-        raise BadInput(f"--out {run_dir}: not empty; name a new folder, nothing is overwritten")
-
-
 def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> pd.DataFrame:
     """A table of a run as a data frame; of a run that was cut off, what it left."""
     parquet_path = run_dir / f"{table}.parquet"
@@ -336,8 +333,17 @@ def write_kpis(run_dir: Path, kpis: Mapping[str, float | None]) -> None:
 
 
 def read_manifest(run_dir: Path) -> dict[str, Any]:
-    """Read a run's manifest."""
-    manifest: dict[str, Any] = json.loads((run_dir / MANIFEST).read_text())
+    """Read a run's manifest.
+
+    Raises:
+        BadInput: the folder isn't that of a run.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((run_dir / MANIFEST).read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadInput(f"{run_dir}: no {MANIFEST}; expected the folder of a run") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{run_dir / MANIFEST}: can't be read; expected what a run left") from error
     return manifest
 
 

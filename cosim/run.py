@@ -22,8 +22,9 @@ from cosim.coordinator import Coordinator
 from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
+from cosim.folders import make_empty
 from cosim.kpis import kpi_names, measure
-from cosim.recording import Recording, make_empty, write_kpis, write_manifest
+from cosim.recording import Observer, Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario
 from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles, net_of_town
@@ -46,7 +47,17 @@ from vehicles.state import RoadUsers
 
 # Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
 _SAME_ROAD_WITHIN_M = 2.0
-_VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
+_VERSIONS_OF = (
+    "cosim-v2x",
+    "eclipse-sumo",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "shapely",
+    "aiomqtt",
+    "amqtt",
+)
 
 
 class Outcome(NamedTuple):
@@ -64,7 +75,11 @@ class Outcome(NamedTuple):
 
 
 def run(
-    scenario: Scenario, run_dir: Path, *, on_tick: Callable[[int], None] | None = None
+    scenario: Scenario,
+    run_dir: Path,
+    *,
+    on_tick: Callable[[int], None] | None = None,
+    observe: Observer | None = None,
 ) -> Outcome:
     """Run a scenario into a folder.
 
@@ -72,6 +87,7 @@ def run(
         scenario: what to run.
         run_dir: made if missing; must be empty.
         on_tick: called with the instant [ns] after every tick.
+        observe: shown what is recorded, as `Recording` does.
 
     Raises:
         BadInput: the scenario can't be run.
@@ -82,7 +98,7 @@ def run(
     make_empty(run_dir)
     scenario = _with_road(scenario)
     manifest = _Manifest(run_dir, scenario)
-    recording = Recording(run_dir)
+    recording = Recording(run_dir, observe=observe)
 
     def leave(error: SideDied) -> None:
         # The side hangs in a library: only leaving the process helps. Keep what there is.
@@ -268,13 +284,14 @@ class _Manifest:
 
     def __init__(self, run_dir: Path, scenario: Scenario) -> None:
         self._run_dir = run_dir
+        packages = [*_VERSIONS_OF, *(["carla"] if scenario.vehicles.backend == "carla" else [])]
         self._content: dict[str, Any] = {
             "complete": False,
             "digest": None,
             "scenario": scenario.model_dump(mode="json"),
             "seed": scenario.seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {name: version(name) for name in _VERSIONS_OF},
+            "versions": {name: version(name) for name in packages},
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         }

@@ -1,14 +1,20 @@
-"""`cosim watch`: a recorded run in the page."""
+"""`cosim watch`, and what `cosim run --live` shows: a run in the page."""
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cosim.federate import RunError
 from cosim.live.server import PORT, PageServer
+from cosim.recording import Observer
+from cosim.scenario import Scenario
 
 Host = Annotated[
     str | None,
@@ -26,5 +32,39 @@ def watch(
     from cosim.live.stage import recorded
 
     with PageServer(recorded(run), host=host, port=port) as page:
-        print(f"watch it at {page.url}  (Ctrl-C ends)", flush=True)  # noqa: T201
-        threading.Event().wait()
+        _say(f"watch it at {page.url} (Ctrl-C ends)")
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+@contextmanager
+def shown_live(
+    scenario: Scenario, run_dir: Path, *, host: str | None, port: int
+) -> Iterator[Observer]:
+    """Show a run while it runs; gives what it is to be observed by.
+
+    The run never waits for a page. When it is over, pages that are open stay until they are closed.
+
+    Raises:
+        BadInput: as `PageServer`.
+    """
+    from cosim.live.stage import Stage
+
+    stage = Stage(scenario, run_dir, live=True)
+    with PageServer(stage, host=host, port=port) as page:
+        _say(f"watch it at {page.url}")
+        try:
+            yield stage.timeline.add
+        except BaseException as error:
+            why = str(error) if isinstance(error, RunError) else "interrupted"
+            stage.timeline.ended = f"broke off: {why}"
+            raise
+        stage.timeline.ended = "the run has ended"
+        if page.is_open():
+            _say("the page stays until it is closed (Ctrl-C ends)")
+            with suppress(KeyboardInterrupt):
+                page.wait_until_left()
+
+
+def _say(line: str) -> None:
+    print(f"cosim: {line}", file=sys.stderr, flush=True)  # noqa: T201

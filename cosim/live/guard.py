@@ -38,8 +38,12 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        in_address = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        in_address = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[
+            0
+        ]
         if not self._may(headers, in_address):
             await _refuse(scope, receive, send)
         elif self._token is not None and self._is_token(in_address) and scope["type"] == "http":

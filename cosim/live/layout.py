@@ -85,7 +85,8 @@ def packed(values: Floats) -> str:
 
 def _roads(net: Any) -> tuple[Any, Any]:
     """The carriageway, and the lines between lanes."""
-    strips, lines = [], []
+    strips: list[Any] = []
+    lines: list[Any] = []
     for edge in net.getEdges(withInternal=False):
         for lane in edge.getLanes():
             axis = shapely.LineString([point[:2] for point in lane.getShape()])
@@ -109,10 +110,7 @@ def _roads(net: Any) -> tuple[Any, Any]:
 
 def _dashes(line: Any) -> list[Any]:
     begins = np.arange(_GAP_M / 2, line.length - _DASH_M, _DASH_M + _GAP_M)
-    return [
-        shapely.ops.substring(line, begin, begin + _DASH_M)
-        for begin in begins.tolist()
-    ]
+    return [shapely.ops.substring(line, begin, begin + _DASH_M) for begin in begins.tolist()]
 
 
 def _flat(shapes: Any) -> Floats:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from nicegui import background_tasks, run, ui
+from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
 from cosim.live.layout import SINR_DB
@@ -71,7 +71,7 @@ class Page:
             "KeyB": lambda: self._pick_next(-1),
             "KeyV": self._cover,
             "KeyL": self._turn_light,
-            "KeyH": lambda: self._help.open(),
+            "KeyH": self._open_help,
         }
 
     def build(self) -> None:
@@ -128,7 +128,7 @@ class Page:
             _button("contrast", "Dark or light (L)", self._turn_light)
             _button("keyboard", "Keys (H)", self._help.open)
 
-    async def _play(self, client: ui.context.client.__class__) -> None:
+    async def _play(self, client: Client) -> None:
         """Show frame after frame for as long as the page is open."""
         await client.connected(timeout=60.0)
         before_s, told_s = time.monotonic(), 0.0
@@ -206,11 +206,18 @@ class Page:
         at = here.index(self._picked) if self._picked in here else -by
         self._picked = here[(at + by) % len(here)]
 
-    async def _cover(self) -> None:
+    def _open_help(self) -> None:
+        self._help.open()
+
+    def _cover(self) -> None:
+        background_tasks.create(self._lay_coverage(), name="coverage")
+
+    async def _lay_coverage(self) -> None:
+        """Lay the coverage on the ground, or take it away; it takes a second the first time."""
         self._covered = not self._covered
         coverage = None
         if self._covered:
-            coverage = await run.io_bound(lambda: self._stage.coverage)
+            coverage = await asyncio.to_thread(lambda: self._stage.coverage)
         self._scene.cover(coverage)
 
     def _turn_light(self) -> None:
@@ -219,7 +226,7 @@ class Page:
 
 
 def _button(icon: str, tells: str, do: Callable[[], object]) -> ui.button:
-    button = ui.button(icon=icon, on_click=lambda: do()).props(f'flat round dense aria-label="{tells}"')
+    button = ui.button(icon=icon, on_click=do).props(f'flat round dense aria-label="{tells}"')
     with button:
         ui.tooltip(tells)
     return button

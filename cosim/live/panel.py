@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from nicegui import run, ui
+from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
 from cosim.federate import BadInput
@@ -18,7 +19,11 @@ from network.arrays import Floats
 _PLOT_S = 30.0
 _LINES = 60
 _WHOSE = {"driven": "driven vehicles", "picked": "the picked one", "all": "everyone"}
-_PLOTTED = (("speed", "m/s", "#0072B2"), ("SINR", "dB", "#009E73"), ("longest delay in 0.1 s", "ms", "#D55E00"))
+_PLOTTED = (
+    ("speed", "m/s", "#0072B2"),
+    ("SINR", "dB", "#009E73"),
+    ("longest delay in 0.1 s", "ms", "#D55E00"),
+)
 _ROW = """
 <q-tr :props="props" tabindex="0" @click="() => $parent.$emit('told', props.row)"
       @keydown.enter="() => $parent.$emit('told', props.row)">
@@ -116,7 +121,8 @@ class Panel:
             {
                 "xAxis": [axis] * len(parts),
                 "series": [
-                    {"data": [[round(t, 2), _finite(v)] for t, v in part.tolist()]} for part in parts
+                    {"data": [[round(t, 2), _finite(v)] for t, v in part.tolist()]}
+                    for part in parts
                 ],
             },
         )
@@ -126,7 +132,7 @@ class Panel:
         if self._filter.value == "driven":
             whose = set(self._stage.scenario.driven_ids)
         elif self._filter.value == "picked":
-            whose = {chosen or ""}
+            whose = {chosen} if chosen else set()
         entries = self._timeline.entries(time_s, whose, _LINES)
         if entries == self._listed:
             return
@@ -145,7 +151,7 @@ class Panel:
         text = f"{row['time']} s  {row['who']}  {row['kind']}\n{row['text']}"
         if row["kind"] == "decision":
             try:
-                text = await run.io_bound(self._stage.why, row["who"], row["time_s"])
+                text = await asyncio.to_thread(self._stage.why, row["who"], row["time_s"])
             except (BadInput, KeyError, OSError):
                 text += "\n\nNot all of it is on the disk yet: ask again in a few seconds."
         self._why_text.set_text(text)
@@ -164,7 +170,12 @@ def _options() -> dict[str, Any]:
     return {
         "animation": False,
         "grid": [
-            {"left": 44, "right": 12, "top": f"{height * n + 9:.0f}%", "height": f"{height - 17:.0f}%"}
+            {
+                "left": 44,
+                "right": 12,
+                "top": f"{height * n + 9:.0f}%",
+                "height": f"{height - 17:.0f}%",
+            }
             for n in range(count)
         ],
         "title": [

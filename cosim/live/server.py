@@ -5,15 +5,23 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cosim.federate import BadInput
-from cosim.live.stage import Stage
+
+if TYPE_CHECKING:
+    # Draws in what a command without a page doesn't need.
+    from cosim.live.stage import Stage
 
 THIS_MACHINE = "127.0.0.1"
 PORT = 8080
-_START_S = 30.0
+_START_S = _STOP_S = 10.0
+# A page that is loaded anew is gone for a moment; one that lost its connection comes back in time
+# to find its place in the run.
+_GONE_S = 3.0
+_COMES_BACK_S = 10.0
 
 
 class PageServer:
@@ -55,6 +63,7 @@ class PageServer:
             root=lambda: Page(stage).build(),
             title=f"cosim: {stage.scenario.name}",
             message_history_length=0,
+            reconnect_timeout=_COMES_BACK_S,
             show_welcome_message=False,
         )
         config = uvicorn.Config(Guard(app, token), log_level="error", ws_max_size=1 << 20)
@@ -65,6 +74,11 @@ class PageServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        given_up_s = time.monotonic() + _START_S
+        while not self._server.started:
+            if time.monotonic() > given_up_s or not self._thread.is_alive():
+                raise BadInput(f"{self.url}: the page can't be served there")
+            time.sleep(0.02)
         return self
 
     def __exit__(
@@ -74,8 +88,22 @@ class PageServer:
         _traceback: TracebackType | None,
     ) -> None:
         self._server.should_exit = True
-        self._thread.join(_START_S)
+        self._thread.join(_STOP_S)
         self._socket.close()
+
+    def is_open(self) -> bool:
+        """Whether a browser has the page open."""
+        from nicegui import Client
+
+        return any(client.has_socket_connection for client in list(Client.instances.values()))
+
+    def wait_until_left(self) -> None:
+        """Come back when no browser has the page open any more."""
+        left_s = time.monotonic()
+        while time.monotonic() - left_s < _GONE_S:
+            time.sleep(0.2)
+            if self.is_open():
+                left_s = time.monotonic()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -87,6 +115,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
-        raise BadInput(f"--host {host} --port {port}: can't be listened on: {error.strerror}; "
-                       "--port 0 takes any free one") from error
+        raise BadInput(
+            f"--host {host} --port {port}: can't be listened on: {error.strerror}; "
+            "--port 0 takes any free one"
+        ) from error
     return listening

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-
 from cosim.live.layout import Layout, coverage_of, lay_out
 from cosim.live.timeline import Timeline
 from cosim.plots.recorded import read_run
@@ -50,5 +49,7 @@ def recorded(run_dir: Path) -> Stage:
     stage = Stage(run.scenario, run_dir, live=False)
     for name in _TABLES:
         table = run.table(name, SCHEMAS[name].names)
-        stage.timeline.add(name, {column: table[column].to_numpy() for column in table})
+        stage.timeline.add(
+            name, {column: table[column].to_numpy() for column in SCHEMAS[name].names}
+        )
     return stage

@@ -18,8 +18,8 @@ _MOST_ROWS = 2_000_000
 # What happened is told from the newest back; nobody reads more.
 _MOST_ENTRIES = 20_000
 _NO_ROWS = np.zeros((0, 5), dtype=np.float32)
-# Somebody who goes faster than this between two steps has been put somewhere else.
-_LEAP_MPS = 120.0
+# Whoever goes farther in a step, which is a second at most, has been put somewhere else.
+_LEAP_M = 120.0
 
 
 class Somebody(NamedTuple):
@@ -240,6 +240,8 @@ class _Snapshots:
 
     def add(self, time_s: Any, columns: list[Any]) -> None:
         times = np.asarray(time_s, dtype=np.float64)
+        if not len(times):
+            return
         rows = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
         rows = rows.astype(np.float32)
         begins = np.concatenate([[0], np.flatnonzero(np.diff(times)) + 1, [len(times)]])
@@ -287,7 +289,7 @@ def _between(before: Any, after: Any, share: float) -> Any:
     there = order[np.minimum(at, len(after) - 1)]
     stays = after[there, 0] == before[:, 0]
     way = np.where(stays[:, None], after[there] - before, 0.0)
-    way[np.hypot(way[:, 1], way[:, 2]) > _LEAP_MPS] = 0.0
+    way[np.hypot(way[:, 1], way[:, 2]) > _LEAP_M] = 0.0
     # The shorter way round.
     way[:, 4] = np.arctan2(np.sin(way[:, 4]), np.cos(way[:, 4]))
     moved = before + share * way
