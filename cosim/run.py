@@ -51,7 +51,17 @@ from vehicles.state import RoadUsers
 _SAME_ROAD_WITHIN_M = 2.0
 REPLAY = "replay.yaml"
 """The scenario that a person's drive can be run again by, in the run's folder."""
-_VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
+_VERSIONS_OF = (
+    "cosim-v2x",
+    "eclipse-sumo",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "shapely",
+    "aiomqtt",
+    "amqtt",
+)
 
 
 class Outcome(NamedTuple):
@@ -300,13 +310,14 @@ class _Manifest:
     def __init__(self, run_dir: Path, scenario: Scenario) -> None:
         self._run_dir = run_dir
         self._scenario = scenario
+        packages = [*_VERSIONS_OF, *(["carla"] if scenario.vehicles.backend == "carla" else [])]
         self._content: dict[str, Any] = {
             "complete": False,
             "digest": None,
             "scenario": scenario.model_dump(mode="json"),
             "seed": scenario.seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {name: version(name) for name in _VERSIONS_OF},
+            "versions": {name: version(name) for name in packages},
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         }
