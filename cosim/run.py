@@ -23,10 +23,11 @@ from cosim.drive.people import People
 from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
+from cosim.folders import make_empty
 from cosim.kpis import kpi_names, measure
 from cosim.onlooker import Bridge, Onlooker
 from cosim.pace import Pace
-from cosim.recording import Recording, make_empty, write_kpis, write_manifest
+from cosim.recording import Recording, write_kpis, write_manifest
 from cosim.scenario import Scenario, save_scenario
 from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles, net_of_town
