@@ -174,6 +174,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             "detail": pa.string(),
         }
     ),
+    "inputs": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "steering": pa.float64(),
+            "throttle": pa.float64(),
+            "brake": pa.float64(),
+            "hand_brake": pa.bool_(),
+            "keys": pa.bool_(),
+        }
+    ),
     "events": pa.schema(
         {"time_s": pa.float64(), "kind": _NAME, "id": _NAME, "other": _NAME, "detail": pa.string()}
     ),
