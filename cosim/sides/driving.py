@@ -136,7 +136,10 @@ class Driving:
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(self._users, now_ns, slot, self._sensors[name], buildings=self._buildings)
         receiver = self._receivers[name]
-        received = receiver.read(self._link.take_received(slot), ego.x_m, ego.y_m, now_ns)
+        station_id = self._link.station_ids.of(user_id)
+        received = receiver.read(
+            self._link.take_received(slot), station_id, ego.x_m, ego.y_m, now_ns
+        )
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
