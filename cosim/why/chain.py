@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cosim.federate import BadInput
-from cosim.safety import HARD_MPS2
+from cosim.kpis.safety import HARD_MPS2
 from cosim.why.tables import RunTables
 from network.packet import Stage
 

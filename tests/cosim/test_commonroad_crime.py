@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.encounters import Track, least_distance_m, pet_s
-from cosim.safety import COLUMNS, drac_mps2, safety_of
+from cosim.kpis.encounters import Track, least_distance_m, pet_s
+from cosim.kpis.safety import COLUMNS, drac_mps2, safety_of
 from tests.cosim.encounter_tracks import (
     CROSSING,
     FOLLOWING,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.encounters import Track, encounters_of, least_distance_m, pet_s
+from cosim.kpis.encounters import Track, encounters_of, least_distance_m, pet_s
 
 TIME_S = np.arange(0.0, 10.01, 0.1)
 

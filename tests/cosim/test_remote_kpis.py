@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.remote_kpis import DESCRIPTIONS, remote_driving_of
+from cosim.kpis.remote import DESCRIPTIONS, remote_driving_of
 
 
 def test_by_hand() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.safety import COLUMNS, DESCRIPTIONS, drac_mps2, safety_of
+from cosim.kpis.safety import COLUMNS, DESCRIPTIONS, drac_mps2, safety_of
 
 
 def decisions(**columns: list[float]) -> pd.DataFrame:
