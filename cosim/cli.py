@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
 from cosim.federate import INTERRUPTED, BadInput, RunError
+from cosim.folders import fresh_folder
 from cosim.twins.command import app as twins_app
 
 app = typer.Typer(
@@ -78,7 +79,7 @@ def run(
     loaded = load_scenario(find_scenario(scenario), overrides)
     # Whoever ends the run politely gets everything closed and kept, as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run_dir = out or _fresh_folder(loaded.name)
+    run_dir = out or fresh_folder(loaded.name)
     with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
         outcome = run_scenario(loaded, run_dir, on_tick=on_tick)
     if not quiet:
@@ -123,10 +124,11 @@ def compare(
     from cosim.recording import read_kpis
 
     kpis = {}
+    shared = os.path.commonpath([run_dir.absolute().parent for run_dir in runs])
     for run_dir in runs:
         if not (run_dir / "kpis.json").is_file():
             raise BadInput(f"{run_dir}: no kpis.json; expected the folder of a complete run")
-        kpis[run_dir.name] = read_kpis(run_dir)
+        kpis[str(run_dir.absolute().relative_to(shared))] = read_kpis(run_dir)
     _print_kpis(kpis)
     if plot is not None:
         from cosim.plots import plot_comparison
@@ -236,16 +238,6 @@ def carla_net(
     except OSError as error:
         raise BadInput(f"--out {written}: can't be written: {error.strerror}") from error
     _out.print(f"written     {written}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _fresh_folder(name: str) -> Path:
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    folder = Path("runs") / f"{name}-{stamp}"
-    number = 2
-    while folder.exists():
-        folder = Path("runs") / f"{name}-{stamp}-{number}"
-        number += 1
-    return folder
 
 
 def _print_kpis(kpis: dict[str, dict[str, float | None]]) -> None:

@@ -11,8 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from cosim.clock import Clock, to_s
-from cosim.federate import CausalityError, Deliveries, Federate, RunError, SideDied
+from cosim.clock import Clock
+from cosim.federate import CausalityError, Deliveries, Federate, RunError, SideDied, Stopped
+from cosim.pace import Pace
 
 
 class Coordinator:
@@ -21,8 +22,8 @@ class Coordinator:
     Args:
         sides: in tick order (traffic, vehicles, link, driving, twins, recorder).
         watchdog_s: wall-clock time that one call into a side may take before it is declared dead.
-        pace: simulated seconds per wall-clock second, or None to run as fast as it goes.
-        on_tick: called after every tick with the instant [ns], for a progress bar.
+        pace: holds simulated time to the wall clock; None to run as fast as it goes.
+        on_tick: called after every tick with the instant [ns]; raises Stopped to end the run well.
         on_hang: called from the watchdog's thread, with the error, when a side can't even be
             aborted; the process can then only be left.
     """
@@ -32,7 +33,7 @@ class Coordinator:
         sides: Sequence[Federate],
         *,
         watchdog_s: float = 30.0,
-        pace: float | None = None,
+        pace: Pace | None = None,
         on_tick: Callable[[int], None] | None = None,
         on_hang: Callable[[SideDied], None] | None = None,
     ) -> None:
@@ -63,7 +64,8 @@ class Coordinator:
                 for side in self._sides:
                     with self._watch(side):
                         side.start()
-                self._loop(until_ns)
+                with suppress(Stopped):
+                    self._loop(until_ns)
             except BaseException:
                 # What ended the run is what to tell, not what else fails on the way out.
                 with suppress(RunError):
@@ -72,7 +74,8 @@ class Coordinator:
             self._close()
 
     def _loop(self, until_ns: int) -> None:
-        began_s = time.monotonic()
+        if self._pace is not None:
+            self._pace.start(0)
         while self._clock.next_instant_ns() <= until_ns:
             due = self._clock.move_to_next()
             now_ns = self._clock.now_ns
@@ -87,7 +90,7 @@ class Coordinator:
             if self._on_tick is not None:
                 self._on_tick(now_ns)
             if self._pace is not None:
-                _sleep_until(began_s + to_s(now_ns) / self._pace)
+                self._pace.wait(now_ns)
 
     def _close(self) -> None:
         """Close in reverse order, so that the recorder is safe before the others are touched."""
@@ -200,9 +203,3 @@ class Watchdog:
 
     def _death(self, side: Federate) -> SideDied:
         return SideDied(side.name, f"no answer for {self._limit_s:g} s")
-
-
-def _sleep_until(wall_s: float) -> None:
-    remaining_s = wall_s - time.monotonic()
-    if remaining_s > 0:
-        time.sleep(remaining_s)

@@ -11,6 +11,7 @@ from cosim.attacks import Flood, Replay, Spoof
 from cosim.clock import to_ns, to_s
 from cosim.recording import Columns
 from network.settings import Settings
+from vehicles.driving.person import Inputs
 from vehicles.messages.fleet_command import CommandKind
 
 
@@ -59,6 +60,22 @@ class Command(Settings):
         return "minimal_risk_manoeuvre" if self.minimal_risk_manoeuvre else "speed_advice"
 
 
+class Input(Settings):
+    """What the person at a wheel does from then on; `cosim drive` writes these down."""
+
+    vehicle: str
+    steering: float = Field(0.0, ge=-1, le=1, description="The wheel, 1 is all the way left.")
+    throttle: float = Field(0.0, ge=0, le=1)
+    brake: float = Field(0.0, ge=0, le=1)
+    hand_brake: bool = False
+    keys: bool = Field(False, description="By keys: wheel and pedals take their time to follow.")
+
+    @property
+    def inputs(self) -> Inputs:
+        """As the seat gives it."""
+        return Inputs(*[getattr(self, name) for name in Inputs._fields])
+
+
 class EventSettings(Settings):
     """One event: when, and exactly one thing that happens."""
 
@@ -69,6 +86,7 @@ class EventSettings(Settings):
     spoof: Spoof | None = None
     replay: Replay | None = None
     flood: Flood | None = None
+    input: Input | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> EventSettings:

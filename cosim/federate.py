@@ -69,5 +69,9 @@ class SideDied(RunError):
         self.side = side
 
 
+class Stopped(Exception):
+    """Somebody who looks on has had enough: the run ends here, as if its time were up."""
+
+
 class CausalityError(RunError):
     """A message arrived before it can have arrived."""

@@ -173,6 +173,17 @@ SCHEMAS: dict[str, pa.Schema] = {
             "detail": pa.string(),
         }
     ),
+    "inputs": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "steering": pa.float64(),
+            "throttle": pa.float64(),
+            "brake": pa.float64(),
+            "hand_brake": pa.bool_(),
+            "keys": pa.bool_(),
+        }
+    ),
     "events": pa.schema(
         {"time_s": pa.float64(), "kind": _NAME, "id": _NAME, "other": _NAME, "detail": pa.string()}
     ),
@@ -302,16 +313,6 @@ def _batches(stream: Any) -> Iterable[pa.RecordBatch]:
         return
 
 
-def make_empty(run_dir: Path) -> None:
-    """Make a folder for a run; BadInput if it can't be made or isn't empty."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"--out {run_dir}: can't be made: {error.strerror}") from error
-    if any(run_dir.iterdir()):
-        raise BadInput(f"--out {run_dir}: not empty; name a new folder, nothing is overwritten")
-
-
 def read_table(run_dir: Path, table: str, columns: list[str] | None = None) -> pd.DataFrame:
     """A table of a run as a data frame; of a run that was cut off, what it left."""
     parquet_path = run_dir / f"{table}.parquet"
@@ -336,8 +337,17 @@ def write_kpis(run_dir: Path, kpis: Mapping[str, float | None]) -> None:
 
 
 def read_manifest(run_dir: Path) -> dict[str, Any]:
-    """Read a run's manifest."""
-    manifest: dict[str, Any] = json.loads((run_dir / MANIFEST).read_text())
+    """Read a run's manifest.
+
+    Raises:
+        BadInput: the folder isn't that of a run.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((run_dir / MANIFEST).read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadInput(f"{run_dir}: no {MANIFEST}; expected the folder of a run") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{run_dir / MANIFEST}: can't be read; expected what a run left") from error
     return manifest
 
 

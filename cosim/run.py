@@ -19,12 +19,16 @@ import shapely
 
 from cosim.clock import to_ns, to_s
 from cosim.coordinator import Coordinator
+from cosim.drive.people import People
 from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
+from cosim.folders import make_empty
 from cosim.kpis import kpi_names, measure
-from cosim.recording import Recording, make_empty, write_kpis, write_manifest
-from cosim.scenario import Scenario
+from cosim.onlooker import Bridge, Onlooker
+from cosim.pace import Pace
+from cosim.recording import Recording, write_kpis, write_manifest
+from cosim.scenario import Scenario, save_scenario
 from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles, net_of_town
 from cosim.sides.driving import Driving
@@ -47,7 +51,19 @@ from vehicles.state import RoadUsers
 
 # Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
 _SAME_ROAD_WITHIN_M = 2.0
-_VERSIONS_OF = ("cosim-v2x", "eclipse-sumo", "numpy", "pandas", "pyarrow", "aiomqtt", "amqtt")
+REPLAY = "replay.yaml"
+"""The scenario that a person's drive can be run again by, in the run's folder."""
+_VERSIONS_OF = (
+    "cosim-v2x",
+    "eclipse-sumo",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "shapely",
+    "aiomqtt",
+    "amqtt",
+)
 
 
 class Outcome(NamedTuple):
@@ -65,7 +81,11 @@ class Outcome(NamedTuple):
 
 
 def run(
-    scenario: Scenario, run_dir: Path, *, on_tick: Callable[[int], None] | None = None
+    scenario: Scenario,
+    run_dir: Path,
+    *,
+    on_tick: Callable[[int], None] | None = None,
+    onlooker: Onlooker | None = None,
 ) -> Outcome:
     """Run a scenario into a folder.
 
@@ -73,6 +93,7 @@ def run(
         scenario: what to run.
         run_dir: made if missing; must be empty.
         on_tick: called with the instant [ns] after every tick.
+        onlooker: somebody who looks on, sets the pace, may sit at a wheel and end the run.
 
     Raises:
         BadInput: the scenario can't be run.
@@ -101,13 +122,22 @@ def run(
     sides: list[Federate] = []
     coordinator: Coordinator | None = None
     try:
-        sides += _build(scenario, run_dir, recording)
+        people = People(scenario.events, onlooker.seat if onlooker else _nobody)
+        built, bridge = _build(scenario, run_dir, recording, people)
+        sides += built
+        pace = Pace(scenario.pace) if scenario.pace else None
+        if onlooker is not None:
+            onlooker.begin(bridge)
+            pace = onlooker.pace
+
+        def tick(now_ns: int) -> None:
+            if on_tick is not None:
+                on_tick(now_ns)
+            if onlooker is not None:
+                onlooker.tick(now_ns)
+
         coordinator = Coordinator(
-            sides,
-            watchdog_s=scenario.watchdog_s,
-            pace=scenario.pace,
-            on_tick=on_tick,
-            on_hang=leave,
+            sides, watchdog_s=scenario.watchdog_s, pace=pace, on_tick=tick, on_hang=leave
         )
         coordinator.run(to_ns(scenario.duration_s))
     except BaseException as error:
@@ -120,13 +150,15 @@ def run(
         reached_s = to_s(coordinator.now_ns) if coordinator else 0.0
         manifest.end(complete=False, ended_by=told, exit_code=exit_code, reached_s=reached_s)
         raise
-    wall_s = time.monotonic() - began_s
+    wall_s, reached_s = time.monotonic() - began_s, to_s(coordinator.now_ns)
+    if people.live:
+        manifest.driven_by_people(people, coordinator.now_ns)
     kpis = measure(
         run_dir,
         scenario.driven_ids,
         requirements=scenario.requirements,
         ticks=coordinator.ticks,
-        real_time_factor=scenario.duration_s / wall_s,
+        real_time_factor=reached_s / wall_s,
     )
     write_kpis(run_dir, kpis)
     digest = recording.digest()
@@ -135,7 +167,7 @@ def run(
         complete=True,
         digest=digest,
         verdicts=[verdict._asdict() for verdict in verdicts],
-        reached_s=scenario.duration_s,
+        reached_s=reached_s,
         took_s=round(time.monotonic() - began_s, 3),
         wall_s={name: round(spent, 3) for name, spent in coordinator.wall_s.items()},
     )
@@ -160,8 +192,10 @@ def _with_road(scenario: Scenario) -> Scenario:
     return scenario
 
 
-def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Federate]:
-    """The sides in tick order."""
+def _build(
+    scenario: Scenario, run_dir: Path, recording: Recording, people: People
+) -> tuple[list[Federate], Bridge]:
+    """The sides in tick order, and what somebody who looks on sees of them."""
     users = RoadUsers()
     events = Events(scenario.events)
     settings = scenario.vehicles
@@ -199,6 +233,8 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         weather=scenario.weather,
         step_ns=to_ns(scenario.driving.step_s),
     )
+    for name, person in driving.people.items():
+        person.seat = people.seat(name)
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
     if scenario.v2x.keep_alive_forwarding:
@@ -218,7 +254,8 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sides.append(
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
         )
-    sources: list[Source] = [vehicles, link, driving, events]
+    sources: list[Source] = [vehicles, link, driving, people, events]
+    remote: RemoteDrivers | None = None
     if any(event.spoof or event.replay or event.flood for event in scenario.events):
         attackers = Attackers(
             scenario.events, users, link, scenario.v2x, frame=frame, seed=scenario.seed
@@ -227,7 +264,7 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sides.insert(sides.index(on_board), attackers)
         sources.append(attackers)
     if driving.remotely_driven:
-        remote = RemoteDrivers(driving, vehicles, link, users, seed=scenario.seed)
+        remote = RemoteDrivers(driving, vehicles, link, users, people, seed=scenario.seed)
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
@@ -247,7 +284,12 @@ def _build(scenario: Scenario, run_dir: Path, recording: Recording) -> list[Fede
         sides += [telemetry, twins, operator]
         sources += [twins, operator]
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
-    return sides
+    bridge = Bridge(scenario, net, buildings, users, traffic, vehicles, link, driving, remote)
+    return sides, bridge
+
+
+def _nobody(_vehicle: str) -> None:
+    """Nobody sits in a vehicle of a run that nobody looks on."""
 
 
 def _vehicles(
@@ -282,17 +324,28 @@ class _Manifest:
 
     def __init__(self, run_dir: Path, scenario: Scenario) -> None:
         self._run_dir = run_dir
+        self._scenario = scenario
+        packages = [*_VERSIONS_OF, *(["carla"] if scenario.vehicles.backend == "carla" else [])]
         self._content: dict[str, Any] = {
             "complete": False,
             "digest": None,
             "scenario": scenario.model_dump(mode="json"),
             "seed": scenario.seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {name: version(name) for name in _VERSIONS_OF},
+            "versions": {name: version(name) for name in packages},
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         }
         write_manifest(run_dir, self._content)
+
+    def driven_by_people(self, people: People, until_ns: int) -> None:
+        """What was done at the wheel becomes part of the scenario, which then gives this run."""
+        events = people.as_events(until_ns)
+        scenario = self._scenario.model_copy(
+            update={"events": events, "duration_s": to_s(until_ns), "pace": None}
+        )
+        self._content.update(scenario=scenario.model_dump(mode="json"), people=people.live)
+        save_scenario(scenario, self._run_dir / REPLAY)
 
     def end(self, *, complete: bool, **more: Any) -> None:
         self._content.update(complete=complete, **more)

@@ -105,6 +105,11 @@ class Scenario(Settings):
         return [driven.id for driven in self.vehicles.driven]
 
     @property
+    def person_ids(self) -> list[str]:
+        """Ids of the vehicles that a person drives, in them or from afar."""
+        return [driven.id for driven in self.vehicles.driven if driven.has_person]
+
+    @property
     def expectations(self) -> dict[str, Bounds]:
         """What is expected of each KPI, requirements included."""
         return {**self.expect, **{name: expected(name) for name in self.requirements}}
@@ -125,6 +130,16 @@ class Scenario(Settings):
             if event.at_s >= self.duration_s:
                 raise ValueError(
                     f"event at {event.at_s:g} s, beyond the duration of {self.duration_s:g} s"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_is_at_the_wheel(self) -> Scenario:
+        for event in self.events:
+            if event.input is not None and event.input.vehicle not in self.person_ids:
+                raise ValueError(
+                    f"no person drives {event.input.vehicle!r}; expected one of "
+                    f"{_list(self.person_ids) or 'those that `person` drives'}"
                 )
         return self
 

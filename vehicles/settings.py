@@ -59,6 +59,15 @@ class DrivenSettings(Settings):
         vehicle_parameters(model)
         return model
 
+    @property
+    def has_person(self) -> bool:
+        """Whether a person drives it, in it or from afar."""
+        return any(
+            drive.person is not None
+            or (drive.remote_driving is not None and drive.remote_driving.driver.who == "person")
+            for drive in self.drives
+        )
+
     @model_validator(mode="after")
     def _one_origin(self) -> DrivenSettings:
         if self.from_traffic is not None and self.add is not None:

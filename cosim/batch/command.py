@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from cosim.federate import INTERRUPTED, BadInput
+from cosim.folders import fresh_folder
 
 if TYPE_CHECKING:
     from cosim.batch.batch import Batch
@@ -74,7 +74,7 @@ def batch(
         raise BadInput("--resume: name the batch's folder with --out")
     swept = dict(read_dimension("--sweep", given) for given in sweeps)
     runs = plan(find_scenarios(scenarios), overrides=overrides, sweep=swept)
-    batch_dir = out or Path("runs") / f"batch-{datetime.now():%Y%m%d-%H%M%S}"
+    batch_dir = out or fresh_folder("batch")
     try:
         with (
             _workers(jobs, timeout_s, cluster) as execute_all,

@@ -52,7 +52,7 @@ def is_complete(run_dir: Path) -> bool:
     """Whether a run's folder holds a run that went to its end."""
     try:
         return bool(read_manifest(run_dir)["complete"])
-    except (OSError, ValueError, KeyError):
+    except (BadInput, KeyError):
         return False
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cosim.federate import BadInput
+from cosim.folders import emptied, fresh_folder
 
 if TYPE_CHECKING:
     from cosim.batch.envelope import Axis, Envelope
@@ -65,8 +65,8 @@ def envelope(
         halvings,
         range(1, seeds + 1),
     )
-    folder = _fresh_folder(out, "envelope")
     with (
+        emptied(out or fresh_folder("envelope")) as folder,
         local_workers(jobs or os.cpu_count() or 1) as execute_all,
         _progress("at most", search.most_runs) as on_run,
     ):
@@ -108,8 +108,8 @@ def falsify(
     known = kpi_names(load_scenario(file, overrides).driven_ids)
     if kpi not in known:
         raise BadInput(nearest_kpi(kpi, known))
-    folder = _fresh_folder(out, "falsify")
     with (
+        emptied(out or fresh_folder("falsify")) as folder,
         local_workers(jobs or os.cpu_count() or 1) as execute_all,
         _progress("at most", runs) as on_run,
     ):
@@ -156,14 +156,6 @@ def _print_envelope(found: Envelope) -> None:
     for values in found.rows.to_numpy():
         table.add_row(*(f"{value:.5g}" for value in values))
     _out.print(table)
-
-
-def _fresh_folder(out: Path | None, what: str) -> Path:
-    folder = out or Path("runs") / f"{what}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise BadInput(f"--out {folder}: not empty; name a new folder, nothing is overwritten")
-    return folder
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from cosim.federate import BadInput
-from cosim.recording import SCHEMAS, read_manifest, read_table
+from cosim.recording import MANIFEST, SCHEMAS, read_manifest, read_table
 from cosim.scenario import Scenario
 from network.arrays import Floats
 from network.packet import Stage
@@ -88,20 +87,15 @@ def read_run(run_dir: Path) -> Recorded:
     try:
         manifest = read_manifest(run_dir)
         scenario = Scenario.model_validate(manifest["scenario"])
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise BadInput(
-            f"{run_dir}: not a run's folder: it has no manifest.json; expected what "
-            "`cosim run --out` made"
-        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise BadInput(
-            f"{run_dir / 'manifest.json'}: not a scenario of this version: {key}: {first['msg']}"
+            f"{run_dir / MANIFEST}: not a scenario of this version: {key}: {first['msg']}"
         ) from error
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError) as error:
         raise BadInput(
-            f"{run_dir / 'manifest.json'}: not a run's manifest; expected what `cosim run` wrote"
+            f"{run_dir / MANIFEST}: names no scenario; expected what a run left"
         ) from error
     return Recorded(run_dir, manifest, scenario)
 

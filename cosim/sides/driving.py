@@ -18,6 +18,7 @@ from vehicles.criticality import find_leader, overlapping
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
 from vehicles.driving.fleet_commands import FleetCommands
+from vehicles.driving.person import Person
 from vehicles.driving.remote_driving import RemoteDriving
 from vehicles.guidance import steering_rad
 from vehicles.messages.frame import Frame
@@ -80,8 +81,17 @@ class Driving:
             if isinstance(function, FleetCommands)
         }
         """The function by which a vehicle obeys the fleet's operator, for those that do."""
+        self.people = {
+            name: function
+            for name, own in functions.items()
+            for function in own
+            if isinstance(function, Person)
+        }
+        """The function by which a person in it drives a vehicle, for those that do."""
         self.situations: dict[str, Situation] = {}
         """What each driven vehicle decided by at the last step, by its name."""
+        self.choices: dict[str, Choice] = {}
+        """What each decided then."""
         self._receivers = {driven.id: Receiver(frame) for driven in settings}
         self._traffic = traffic
         self._vehicles = vehicles
@@ -97,7 +107,7 @@ class Driving:
 
     def advance(self, to_ns: int) -> None:
         """Let every driven vehicle on the road decide."""
-        self.situations = {}
+        self.situations, self.choices = {}, {}
         if not self._vehicles.on_road:
             return
         slots = self._users.slots()
@@ -154,6 +164,7 @@ class Driving:
         )
         self.situations[name] = situation
         choice = self._drivers[name].decide(situation)
+        self.choices[name] = choice
         steering = choice.steering_rad
         if steering is None:
             steering = steering_rad(

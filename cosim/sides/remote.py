@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cosim.clock import NS_PER_MS, NS_PER_S, to_s
+from cosim.drive.people import People
 from cosim.recording import Columns
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
@@ -20,7 +21,7 @@ from vehicles.driving.remote_driving import Mode, RemoteDriving
 from vehicles.messages import remote_command
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.remote_command import RemoteCommand
-from vehicles.remote.driver import ModelDriver, RemoteDriver
+from vehicles.remote.driver import ModelDriver, RemoteDriver, RemotePerson
 from vehicles.remote.video import Encoder, Fragment, Frame, Viewer, packet_sizes
 from vehicles.state import RoadUsers
 
@@ -36,6 +37,7 @@ class RemoteDrivers:
         vehicles: moves the driven vehicles.
         link: carries video up and commands down.
         users: everyone on the road.
+        people: where the person sits who drives a vehicle from afar.
         seed: the run's seed.
     """
 
@@ -47,6 +49,7 @@ class RemoteDrivers:
         vehicles: DrivenVehicles,
         link: LinkSide,
         users: RoadUsers,
+        people: People,
         *,
         seed: int,
     ) -> None:
@@ -55,6 +58,7 @@ class RemoteDrivers:
         self._vehicles = vehicles
         self._link = link
         self._users = users
+        self._people = people
         self._seed = seed
         self._sessions: dict[str, _Session] = {}
         self._events: list[tuple[float, str, str, str, str]] = []
@@ -74,8 +78,7 @@ class RemoteDrivers:
                 continue
             session = self._sessions.get(name)
             if session is None:
-                driver = ModelDriver(function.settings.driver, self._vehicles.wheelbase_m(name))
-                session = _Session(name, function, driver, self._seed)
+                session = _Session(name, function, self._driver(name, function), self._seed)
                 self._sessions[name] = session
             slot = self._users.slot_of(self._vehicles.on_road[name])
             self._send_frame(session, situation, slot)
@@ -100,6 +103,11 @@ class RemoteDrivers:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _driver(self, name: str, function: RemoteDriving) -> RemoteDriver:
+        if function.settings.driver.who == "person":
+            return RemotePerson(self._people.seat(name))
+        return ModelDriver(function.settings.driver, self._vehicles.wheelbase_m(name))
 
     def _send_frame(self, session: _Session, situation: Situation, slot: int) -> None:
         frame = session.film(situation)

@@ -14,7 +14,8 @@ import numpy as np
 import shapely
 
 from cosim.federate import BadInput, SideDied
-from cosim.recording import Recording, make_empty
+from cosim.folders import make_empty
+from cosim.recording import Recording
 from cosim.traffic.net import net_georeference
 from cosim.twins.tables import happened_columns, twin_columns
 from network.packet import NS_PER_S

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from cosim.federate import BadInput
 from cosim.recording import read_manifest, read_table
 
 
@@ -20,8 +19,6 @@ class RunTables:
     """
 
     def __init__(self, run_dir: Path) -> None:
-        if not (run_dir / "manifest.json").is_file():
-            raise BadInput(f"{run_dir}: no manifest.json; expected the folder of a run")
         self.run_dir = run_dir
         self.scenario: dict[str, Any] = read_manifest(run_dir)["scenario"]
 

@@ -1,12 +1,14 @@
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from cosim.coordinator import Coordinator, check_causality
-from cosim.federate import BadInput, CausalityError, Deliveries, SideDied
+from cosim.federate import BadInput, CausalityError, Deliveries, SideDied, Stopped
+from cosim.pace import Pace
 
 
 class Side:
@@ -160,8 +162,36 @@ def test_a_run_stops_at_a_message_from_the_future() -> None:
 
 def test_pace_keeps_to_the_wall_clock() -> None:
     began = time.monotonic()
-    Coordinator([Side("a", 10_000_000, [])], pace=0.5).run(100_000_000)
+    Coordinator([Side("a", 10_000_000, [])], pace=Pace(0.5)).run(100_000_000)
     assert time.monotonic() - began >= 0.2
+
+
+def test_the_pace_says_how_fast_it_is_and_doesnt_hurry_after_a_slow_tick() -> None:
+    pace, ticks = Pace(), []
+
+    def act(now_ns: int) -> None:
+        ticks.append(time.monotonic())
+        if now_ns == 20_000_000:
+            time.sleep(0.3)
+
+    Coordinator([Side("a", 20_000_000, [], act)], pace=pace).run(200_000_000)
+    assert len(ticks) == 10
+    # Those after the slow one keep to the clock again, each on its own.
+    assert min(later - earlier for earlier, later in pairwise(ticks)) > 0.01
+    assert 0.25 < pace.real_time_factor < 0.45
+
+
+def test_who_looks_on_may_end_the_run_well() -> None:
+    log: list[tuple[str, str, int]] = []
+
+    def enough(now_ns: int) -> None:
+        if now_ns == 30:
+            raise Stopped
+
+    coordinator = Coordinator([Side("a", 10, log)], on_tick=enough)
+    coordinator.run(100)
+    assert coordinator.now_ns == 30
+    assert log[-1] == ("a", "close", 0)
 
 
 def test_without_pace_nothing_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,9 @@ def test_carla_and_the_embedded_model_drive_alike(
     done = run_cosim(
         "run", scenario, *arguments, *on_carla(port), "--out", carla, "-q", timeout_s=900
     )
-    assert read_manifest(carla)["complete"], done.stderr
+    manifest = read_manifest(carla)
+    assert manifest["complete"], done.stderr
+    assert manifest["versions"]["carla"] == "0.9.16"
     here, there = ego(embedded), ego(carla)
     assert len(here) > 100
     np.testing.assert_array_equal(here[:, 0], there[:, 0])

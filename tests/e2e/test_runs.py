@@ -151,6 +151,19 @@ def test_halving_the_steps_hardly_moves_the_ego(tmp_path: Path) -> None:
         assert apart_m[apart_m.index < 44].max() < 0.25
 
 
+def test_runs_whose_folders_are_named_alike_stand_side_by_side(
+    short_run: Path, tmp_path: Path
+) -> None:
+    runs = [tmp_path / folder / "run" for folder in ("before", "after")]
+    for run in runs:
+        run.mkdir(parents=True)
+        shutil.copy(short_run / "kpis.json", run)
+    done = run_cosim("compare", *runs)
+    assert done.returncode == 0, done.stderr
+    assert "before/run" in done.stdout
+    assert "after/run" in done.stdout
+
+
 def test_a_sumocfg_as_it_is_and_nothing_is_written_beside_it(tmp_path: Path) -> None:
     beside = tmp_path / "input"
     shutil.copytree(GAME / "A10KW", beside / "A10KW")

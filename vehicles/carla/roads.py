@@ -42,7 +42,8 @@ def opendrive_of_net(net: Path) -> str:
         content = net.read_bytes()
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{net}: can't be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"can't be read: {reason}") from error
     made = _cached(text, ".xodr", lambda draft: _to_opendrive(net, text, draft))
     return made.read_text()
 

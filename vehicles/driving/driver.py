@@ -11,12 +11,14 @@ from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.aeb import Aeb
 from vehicles.driving.base import DrivingFunction, Proposal, RoadAhead, Situation
 from vehicles.driving.lane_change import LaneChange
+from vehicles.driving.person import Person
 
 
 class Choice(NamedTuple):
     """The proposal that won, whose it was, the road it is for and the line to steer along.
 
-    Who drives may steer by itself instead: by `steering_rad`.
+    Who drives may steer by itself instead: by `steering_rad`. `warnings` are what other functions,
+    by name, would have done in the place of the person who drives.
     """
 
     function: str
@@ -24,6 +26,7 @@ class Choice(NamedTuple):
     road: RoadAhead
     line_xy_m: Floats
     steering_rad: float | None = None
+    warnings: Sequence[tuple[str, Proposal]] = ()
 
 
 class Driver:
@@ -32,14 +35,18 @@ class Driver:
     The last that takes over drives; of what it and those that only hold back want, the lowest
     acceleration wins, at a tie the driving one's. Adaptive cruise control is there to drive when
     nobody takes over, and automatic emergency braking to hold back all of them: no network failure
-    may push a car below these two.
+    may push a car below these two. A person is only warned by what would hold others back, and may
+    do without emergency braking.
 
     Args:
         functions: the vehicle's functions in the scenario's order.
     """
 
     def __init__(self, functions: Sequence[DrivingFunction]) -> None:
-        self._functions = [*functions, Aeb()]
+        self._functions = list(functions)
+        self._person = next((one for one in functions if isinstance(one, Person)), None)
+        if self._person is None or self._person.settings.aeb:
+            self._functions.append(Aeb())
         if not any(isinstance(function, Acc) for function in functions):
             self._functions.insert(0, Acc(AccSettings()))
         self._lane_change = LaneChange()
@@ -58,6 +65,27 @@ class Driver:
         ]
         driving = [named for named in proposals if named[1].takes_over][-1]
         holding_back = [named for named in proposals if not named[1].takes_over]
+        warnings = []
+        if self._person is not None and driving[0] == self._person.name:
+            warnings = [
+                (name, proposal)
+                for name, proposal in holding_back
+                if name != Aeb.name and proposal.acceleration_mps2 < driving[1].acceleration_mps2
+            ]
+            holding_back = [named for named in holding_back if named[0] == Aeb.name]
+            driving = (driving[0], _warned(driving[1], warnings))
         name, proposal = min([driving, *holding_back], key=lambda named: named[1].acceleration_mps2)
         self._keeps_lane = any(one.keeps_lane for _, one in proposals)
-        return Choice(name, proposal, road, line, driving[1].steering_rad)
+        return Choice(name, proposal, road, line, driving[1].steering_rad, warnings)
+
+
+def _warned(proposal: Proposal, warnings: Sequence[tuple[str, Proposal]]) -> Proposal:
+    """What a person wants, with what they were told meanwhile."""
+    if not warnings:
+        return proposal
+    return replace(
+        proposal,
+        reason="warned: " + ", ".join(warning.reason for _, warning in warnings),
+        sensed_slots=[slot for _, warning in warnings for slot in warning.sensed_slots],
+        messages=[message for _, warning in warnings for message in warning.messages],
+    )

@@ -18,6 +18,7 @@ from vehicles.driving.fleet_commands import FleetCommands, FleetCommandsSettings
 from vehicles.driving.glosa import Glosa, GlosaSettings
 from vehicles.driving.intersection_warning import IntersectionWarning
 from vehicles.driving.network_aware import NetworkAware, NetworkAwareSettings
+from vehicles.driving.person import Person, PersonSettings
 from vehicles.driving.platoon import Platoon, PlatoonSettings
 from vehicles.driving.remote_driving import RemoteDriving, RemoteDrivingSettings
 from vehicles.driving.vru_warning import VruWarning
@@ -65,6 +66,7 @@ class Drive(Settings):
     intersection_warning: NoSettings | None = None
     vru_warning: NoSettings | None = None
     glosa: GlosaSettings | None = None
+    person: PersonSettings | None = None
     own: OwnFunction | None = None
 
     @model_validator(mode="before")
@@ -123,6 +125,7 @@ FUNCTIONS: dict[str, Any] = {
         Glosa,
         IntersectionWarning,
         NetworkAware,
+        Person,
         Platoon,
         RemoteDriving,
         VruWarning,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from network.settings import Settings
 from vehicles.driving.acc import Acc, AccSettings
 from vehicles.driving.base import LinkView, Situation
 from vehicles.driving.driver import Driver
+from vehicles.driving.person import Controls, Handling, Seat
 from vehicles.guidance import steering_rad
 from vehicles.remote.video import Frame
 
@@ -22,6 +23,11 @@ _NO_LINK = LinkView(None, float("nan"), float("nan"), interrupted=False)
 class RemoteDriverSettings(Settings):
     """The remote driver."""
 
+    who: Literal["model", "person"] = Field(
+        "model",
+        description="A model of a driver, or the person of `cosim drive --remote` and of `input` "
+        "events; a person has a reaction time of their own.",
+    )
     reaction_ms: float = Field(
         200.0,
         ge=0.0,
@@ -40,13 +46,6 @@ class RemoteDriverSettings(Settings):
         None, gt=0.0, description="Speed to drive at; the speed limit if not given."
     )
     time_gap_s: float = Field(1.5, gt=0.0, le=5.0, description="Time gap to the car ahead.")
-
-
-class Controls(NamedTuple):
-    """What a driver does: wanted acceleration [m/s²] and angle of the front wheels [rad]."""
-
-    acceleration_mps2: float
-    steering_rad: float
 
 
 class RemoteDriver(Protocol):
@@ -108,3 +107,23 @@ class ModelDriver:
             choice.line_xy_m, ego.x_m, ego.y_m, ego.heading_rad, ego.speed_mps, self._wheelbase_m
         )
         return Controls(choice.proposal.acceleration_mps2, float(np.clip(angle, -0.6, 0.6)))
+
+
+class RemotePerson:
+    """A person at the screen: what they see is up to the screen, what they do up to the seat."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._handling = Handling()
+        self._frame: Frame | None = None
+
+    def see(self, frame: Frame, _shown_ns: int) -> None:
+        """A picture has come on the screen."""
+        self._frame = frame
+
+    def control(self, now_ns: int) -> Controls | None:
+        """What the person does now; None before the first picture."""
+        inputs = self._seat.read(now_ns)
+        if self._frame is None:
+            return None
+        return self._handling.move(inputs, now_ns, self._frame.ego.speed_mps)

@@ -1,0 +1,1 @@
+"""A person at the wheel of a scenario's car."""

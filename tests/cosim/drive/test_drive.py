@@ -1,0 +1,89 @@
+"""A person at the wheel in whole runs, and the same drives again from what was recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cosim.drive.drive import with_person
+from cosim.federate import BadInput
+from cosim.recording import read_manifest, read_table
+from cosim.run import Outcome, run
+from cosim.scenario import load_scenario
+from cosim.shipped import find_scenario
+from tests.cosim.drive.driver import KeyPresser
+
+SCRIPT = {0.5: "+w", 3.0: "-w +a", 3.4: "-a", 4.0: "+d", 4.3: "-d +s"}
+
+
+def drive(run_dir: Path, script: dict[float, str], *overrides: str, ends_s: float) -> Outcome:
+    scenario = load_scenario(find_scenario("remote_drive_full_cell"), overrides)
+    scenario, vehicle = with_person(scenario, None, remote=False)
+    assert vehicle == "ego"
+    return run(scenario, run_dir, onlooker=KeyPresser(script, ends_s=ends_s))
+
+
+def ego(run_dir: Path) -> pd.DataFrame:
+    users = read_table(run_dir, "road_users")
+    return users[users["id"] == "ego"].set_index("time_s")
+
+
+def test_keys_drive_the_ego_and_the_drive_can_be_run_again(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    outcome = drive(there, SCRIPT, "v2x.penetration=0", ends_s=6.0)
+    manifest = read_manifest(there)
+    assert manifest["complete"]
+    assert manifest["people"] == ["ego"]
+    assert manifest["reached_s"] == 6.0
+    track = ego(there)
+    # The throttle, the wheel to the left and back, the brake.
+    assert track["speed_mps"].loc[3.0] > track["speed_mps"].loc[0.5] + 5.0
+    assert track["heading_rad"].loc[3.5] - track["heading_rad"].loc[3.0] > 0.02
+    assert track["speed_mps"].iloc[-1] < track["speed_mps"].loc[4.3] - 5.0
+    inputs = read_table(there, "inputs")
+    assert inputs["time_s"].tolist() == pytest.approx([0.1, 0.52, 3.02, 3.42, 4.02, 4.32])
+    assert inputs["steering"].tolist() == [0.0, 0.0, 1.0, 0.0, -1.0, 0.0]
+    assert set(read_table(there, "decisions")["function"]) <= {"person", "aeb"}
+
+    again = run(load_scenario(there / "replay.yaml"), tmp_path / "again")
+    pd.testing.assert_frame_equal(ego(tmp_path / "again"), track)
+    assert again.digest == outcome.digest
+
+
+def test_other_hands_give_another_drive(tmp_path: Path) -> None:
+    drive(tmp_path / "one", SCRIPT, "v2x.penetration=0", ends_s=4.0)
+    drive(tmp_path / "other", {0.5: "+w"}, "v2x.penetration=0", ends_s=4.0)
+    one, other = ego(tmp_path / "one"), ego(tmp_path / "other")
+    apart_m = np.hypot(one["x_m"] - other["x_m"], one["y_m"] - other["y_m"])
+    assert apart_m.loc[:3.0].max() == 0.0
+    assert apart_m.iloc[-1] > 0.5
+
+
+def test_emergency_braking_may_be_left_to_the_person(tmp_path: Path) -> None:
+    """The ego stands on the throttle behind a slower car."""
+    functions = {}
+    for aeb in ("true", "false"):
+        run_dir = tmp_path / aeb
+        drive(
+            run_dir,
+            {0.1: "+w"},
+            "v2x.penetration=0",
+            f"vehicles.driven.0.drives=[{{person: {{aeb: {aeb}}}}}]",
+            ends_s=9.0,
+        )
+        functions[aeb] = set(read_table(run_dir, "decisions")["function"])
+    assert functions == {"true": {"person", "aeb"}, "false": {"person"}}
+
+
+def test_bad_input_is_one_line() -> None:
+    scenario = load_scenario(find_scenario("highway_brake"))
+    with pytest.raises(BadInput, match="--vehicle truck: not driven; expected one of ego"):
+        with_person(scenario, "truck", remote=False)
+    empty = load_scenario(find_scenario("highway_brake"), ["vehicles.driven=[]"])
+    with pytest.raises(BadInput, match=r"highway_brake: `vehicles.driven` is empty"):
+        with_person(empty, None, remote=False)
+    with pytest.raises(BadInput, match="no person drives 'ego'"):
+        load_scenario(find_scenario("highway_brake"), ["events=[{at_s: 1, input: {vehicle: ego}}]"])
