@@ -104,7 +104,7 @@ def run(
     make_empty(run_dir)
     scenario = _with_road(scenario)
     manifest = _Manifest(run_dir, scenario)
-    recording = Recording(run_dir)
+    recording = Recording(run_dir, observe=onlooker.observe if onlooker else None)
 
     def leave(error: SideDied) -> None:
         # The side hangs in a library: only leaving the process helps. Keep what there is.

@@ -11,7 +11,7 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
-from cosim.sides.vehicles import DrivenVehicles, ego_state
+from cosim.sides.vehicles import DrivenVehicles, bodies_of, ego_state
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
@@ -111,7 +111,7 @@ class Driving:
         if not self._vehicles.on_road:
             return
         slots = self._users.slots()
-        truth = self._bodies(slots, to_ns)
+        truth = bodies_of(self._users, slots, to_ns)
         for name in list(self._vehicles.on_road):
             self._drive(name, to_ns, slots, truth)
 
@@ -181,17 +181,6 @@ class Driving:
         near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
         ids = [self._users.ids[other] for other in slots[near].tolist()]
         self._record(name, user_id, now_ns, ego, choice, (ids, truth.take(near)))
-
-    def _bodies(self, slots: Ints, now_ns: int) -> Bodies:
-        here = self._users.at(now_ns, slots)
-        return Bodies(
-            here.x_m,
-            here.y_m,
-            here.heading_rad,
-            here.speed_mps,
-            self._users.length_m[slots],
-            self._users.width_m[slots],
-        )
 
     def _record(
         self,

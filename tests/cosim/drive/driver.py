@@ -9,6 +9,7 @@ from cosim.drive.seat import DrivingSeat
 from cosim.federate import Stopped
 from cosim.onlooker import Bridge
 from cosim.pace import Pace
+from cosim.recording import Columns
 from vehicles.driving.person import Seat
 
 
@@ -41,6 +42,9 @@ class KeyPresser:
 
     def seat(self, vehicle: str) -> Seat | None:
         return self._seat if vehicle == "ego" else None
+
+    def observe(self, table: str, columns: Columns) -> None:
+        del table, columns
 
     def tick(self, now_ns: int) -> None:
         now_s = to_s(now_ns)
