@@ -22,6 +22,7 @@ from cosim.batch.baseline_command import app as baseline_app
 from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
+from cosim.drive.command import drive
 from cosim.federate import INTERRUPTED, BadInput, RunError
 from cosim.folders import fresh_folder
 from cosim.live.command import Host, Port, shown_live, watch
@@ -42,6 +43,7 @@ app.command()(results)
 app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
+app.command()(drive)
 app.command()(watch)
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(twins_app, name="twins")
@@ -85,17 +87,15 @@ def run(
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
     loaded = load_scenario(find_scenario(scenario), overrides)
-    if live and loaded.pace is None:
-        loaded = loaded.model_copy(update={"pace": 1.0})
     if host is not None and not live:
         raise BadInput("--host is where the page of --live is served; give --live with it")
     # Whoever ends the run politely gets everything closed and kept, as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run_dir = out or fresh_folder(loaded.name)
     shown = shown_live(loaded, run_dir, host=host, port=port) if live else nullcontext()
-    with shown as observe:
+    with shown as onlooker:
         with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
-            outcome = run_scenario(loaded, run_dir, on_tick=on_tick, observe=observe)
+            outcome = run_scenario(loaded, run_dir, on_tick=on_tick, onlooker=onlooker)
         if not quiet:
             _print_kpis({run_dir.name: outcome.kpis})
             _out.print(f"run folder  {run_dir}", markup=False, highlight=False, soft_wrap=True)

@@ -7,14 +7,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosim.federate import RunError
 from cosim.live.server import PORT, PageServer
-from cosim.recording import Observer
-from cosim.scenario import Scenario
+
+if TYPE_CHECKING:
+    # Draw in what other commands don't need.
+    from cosim.live.watching import Watching
+    from cosim.scenario import Scenario
 
 Host = Annotated[
     str | None,
@@ -40,8 +43,8 @@ def watch(
 @contextmanager
 def shown_live(
     scenario: Scenario, run_dir: Path, *, host: str | None, port: int
-) -> Iterator[Observer]:
-    """Show a run while it runs; gives what it is to be observed by.
+) -> Iterator[Watching]:
+    """Show a run while it runs; gives who looks on.
 
     The run never waits for a page. When it is over, pages that are open stay until they are closed.
 
@@ -49,12 +52,13 @@ def shown_live(
         BadInput: as `PageServer`.
     """
     from cosim.live.stage import Stage
+    from cosim.live.watching import Watching
 
     stage = Stage(scenario, run_dir, live=True)
     with PageServer(stage, host=host, port=port) as page:
         _say(f"watch it at {page.url}")
         try:
-            yield stage.timeline.add
+            yield Watching(stage)
         except BaseException as error:
             why = str(error) if isinstance(error, RunError) else "interrupted"
             stage.timeline.ended = f"broke off: {why}"

@@ -10,8 +10,9 @@ import numpy as np
 from cosim.federate import Federate
 from cosim.recording import Columns
 from cosim.traffic.sumo import SumoTraffic
+from network.arrays import Ints
 from vehicles.carla.sensors import Measured
-from vehicles.driving.base import EgoState
+from vehicles.driving.base import Bodies, EgoState
 from vehicles.dynamics import VehicleDynamics
 from vehicles.state import RoadUsers
 from vehicles.weather import WeatherSettings
@@ -54,6 +55,19 @@ def ego_state(users: RoadUsers, user_id: str, now_ns: int) -> EgoState:
         acceleration_mps2=float(users.acceleration_mps2[slot]),
         length_m=float(users.length_m[slot]),
         width_m=float(users.width_m[slot]),
+    )
+
+
+def bodies_of(users: RoadUsers, slots: Ints, now_ns: int) -> Bodies:
+    """Road users as boxes, where they are at an instant [ns]."""
+    here = users.at(now_ns, slots)
+    return Bodies(
+        here.x_m,
+        here.y_m,
+        here.heading_rad,
+        here.speed_mps,
+        users.length_m[slots],
+        users.width_m[slots],
     )
 
 

@@ -12,7 +12,9 @@ import pytest
 from cosim.live.guard import Guard
 from cosim.live.layout import lay_out
 from cosim.live.player import Player
+from cosim.live.stage import Stage
 from cosim.live.timeline import Timeline
+from cosim.live.watching import Watching
 from cosim.recording import read_table
 from cosim.run import run
 from cosim.scenario import load_scenario
@@ -150,17 +152,18 @@ def test_the_layout_covers_the_road_it_is_made_of() -> None:
 
 
 def test_the_page_of_a_run_says_what_its_tables_say(tmp_path: Path) -> None:
-    recorded = Timeline(())
-    scenario = load_scenario(find_scenario("highway_brake"), ["duration_s=5", "events=[]"])
-    outcome = run(scenario, tmp_path / "observed", observe=recorded.add)
+    changed = ["duration_s=5", "events=[]", "pace=100"]
+    scenario = load_scenario(find_scenario("highway_brake"), changed)
+    stage = Stage(scenario, tmp_path / "observed", live=True)
+    outcome = run(scenario, tmp_path / "observed", onlooker=Watching(stage))
     assert (
         outcome.digest
         == run_scenario("highway_brake", tmp_path / "alone", "duration_s=5", "events=[]").digest
     )
     users = read_table(tmp_path / "observed", "road_users")
     last = users[users["time_s"] == users["time_s"].max()]
-    frame = recorded.frame(float(last["time_s"].iloc[0]))
-    shown = {recorded.roster[int(row[0])].id: row[1] for row in frame.users}
+    frame = stage.timeline.frame(float(last["time_s"].iloc[0]))
+    shown = {stage.timeline.roster[int(row[0])].id: row[1] for row in frame.users}
     assert shown == pytest.approx(dict(zip(last["id"], last["x_m"], strict=True)), abs=1e-3)
 
 
