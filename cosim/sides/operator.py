@@ -75,8 +75,8 @@ class Operator:
         for user_id, command in self._twins.take_commands():
             self._send(names.get(user_id), user_id, command, to_ns)
         for vehicle, function in self._driving.commanded.items():
-            for received, answer in function.take_answers():
-                self._answer(vehicle, received, answer, to_ns)
+            for heard, answer in function.take_answers():
+                self._answer(vehicle, heard, answer, to_ns)
         for received in self._link.take_at_server(MessageKind.FLEET_ANSWER):
             user_id, answer = received.message
             self._twins.acknowledge(user_id, answer)
