@@ -226,6 +226,7 @@ export default {
       const users = floats(frame.users);
       const links = floats(frame.links);
       this.users = users;
+      this.picked = frame.picked;
       this.place = new Map();
       this.members = this.bodies.map(() => []);
       for (let i = 0; i < users.length; i += POSE) {
