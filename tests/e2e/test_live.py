@@ -147,7 +147,7 @@ def test_an_outage_is_brought_into_a_run(
 ) -> None:
     out = tmp_path / "touched"
     process = start_cosim("run", *SCENARIO, "--out", out, "--live", "--port", 0, "-q")
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    page = browser.new_page(viewport={"width": 1024, "height": 640})
     _open(page, _url(process))
     page.get_by_role("button", name="off the air").click()
     rows = page.get_by_role("row")
