@@ -22,6 +22,7 @@ from cosim.batch.baseline_command import app as baseline_app
 from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
 from cosim.clock import to_s
+from cosim.drive.command import drive
 from cosim.federate import INTERRUPTED, BadInput, RunError
 from cosim.folders import fresh_folder
 from cosim.twins.command import app as twins_app
@@ -40,6 +41,7 @@ app.command()(results)
 app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
+app.command()(drive)
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(twins_app, name="twins")
 

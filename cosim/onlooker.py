@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cosim.pace import Pace
+from cosim.recording import Columns
 from cosim.scenario import Scenario
 from cosim.sides.driving import Driving
 from cosim.sides.link import LinkSide
@@ -42,6 +43,9 @@ class Onlooker(Protocol):
 
     def seat(self, vehicle: str) -> Seat | None:
         """The seat in a driven vehicle, by its name; None if nobody here sits in it."""
+
+    def observe(self, table: str, columns: Columns) -> None:
+        """Rows of a table, as they are recorded."""
 
     def tick(self, now_ns: int) -> None:
         """All sides have reached an instant [ns]; raises Stopped to end the run well."""

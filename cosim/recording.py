@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from cosim.federate import BadInput
 from network.packet import Stage
 
 Columns: TypeAlias = Mapping[str, Any]
+Observer: TypeAlias = Callable[[str, Columns], None]
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _FLUSH_ROWS = 20_000
@@ -196,16 +197,22 @@ class Recording:
     Args:
         run_dir: the run's folder; exists.
         tables: which tables; all if not given.
+        observe: shown a table's name and rows, in the run's thread, as they are recorded.
     """
 
-    def __init__(self, run_dir: Path, tables: Iterable[str] = SCHEMAS) -> None:
+    def __init__(
+        self, run_dir: Path, tables: Iterable[str] = SCHEMAS, observe: Observer | None = None
+    ) -> None:
         self.run_dir = run_dir
+        self._observe = observe
         self._tables = {name: _Table(run_dir, name, SCHEMAS[name]) for name in tables}
         self._closed = False
 
     def add(self, table: str, columns: Columns) -> None:
         """Add rows: one array or list per column of the table's schema, all of one length."""
         self._tables[table].add(columns)
+        if self._observe is not None:
+            self._observe(table, columns)
 
     def flush(self) -> None:
         """Write what is still in memory, so that it survives even the end of the process."""

@@ -11,7 +11,7 @@ import numpy as np
 from cosim.clock import NS_PER_MS, to_s
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
-from cosim.sides.vehicles import DrivenVehicles, ego_state
+from cosim.sides.vehicles import DrivenVehicles, bodies_of, ego_state
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.criticality import find_leader, overlapping
@@ -29,6 +29,8 @@ from vehicles.state import RoadUsers
 from vehicles.weather import WeatherSettings
 
 _TRUTH_RANGE_M = 200.0
+# Who touches a vehicle that is slower than this has run into it.
+_STANDING_MPS = 0.1
 
 
 class Driving:
@@ -109,7 +111,7 @@ class Driving:
         if not self._vehicles.on_road:
             return
         slots = self._users.slots()
-        truth = self._bodies(slots, to_ns)
+        truth = bodies_of(self._users, slots, to_ns)
         for name in list(self._vehicles.on_road):
             self._drive(name, to_ns, slots, truth)
 
@@ -146,7 +148,10 @@ class Driving:
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(self._users, now_ns, slot, self._sensors[name], buildings=self._buildings)
         receiver = self._receivers[name]
-        received = receiver.read(self._link.take_received(slot), ego.x_m, ego.y_m, now_ns)
+        station_id = self._link.station_ids.of(user_id)
+        received = receiver.read(
+            self._link.take_received(slot), station_id, ego.x_m, ego.y_m, now_ns
+        )
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
@@ -176,17 +181,6 @@ class Driving:
         near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
         ids = [self._users.ids[other] for other in slots[near].tolist()]
         self._record(name, user_id, now_ns, ego, choice, (ids, truth.take(near)))
-
-    def _bodies(self, slots: Ints, now_ns: int) -> Bodies:
-        here = self._users.at(now_ns, slots)
-        return Bodies(
-            here.x_m,
-            here.y_m,
-            here.heading_rad,
-            here.speed_mps,
-            self._users.length_m[slots],
-            self._users.width_m[slots],
-        )
 
     def _record(
         self,
@@ -224,8 +218,10 @@ class Driving:
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
         contacts |= {(name, other) for other in self._vehicles.touched(name)}
         for vehicle, other in sorted(contacts - self._in_contact):
+            stands = abs(ego.speed_mps) < _STANDING_MPS
+            kind = "hit_while_standing" if stands else "collision"
             speed = f"at {ego.speed_mps:.1f} m/s"
-            self._events.append((to_s(now_ns), "collision", vehicle, other, speed))
+            self._events.append((to_s(now_ns), kind, vehicle, other, speed))
         self._in_contact = {pair for pair in self._in_contact if pair[0] != name} | contacts
 
 

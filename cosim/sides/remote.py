@@ -85,6 +85,11 @@ class RemoteDrivers:
             self._send_command(session, slot, to_ns)
             self._sample(session, to_ns)
 
+    def on_screen(self, name: str) -> tuple[Frame, int] | None:
+        """The picture that the remote driver of a vehicle sees, and since when [ns], if any."""
+        session = self._sessions.get(name)
+        return None if session is None else session.on_screen
+
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """How the drivers drive, the frames whose fate is known, and minimal-risk manoeuvres."""
         samples, self._samples = self._samples, []
@@ -172,7 +177,7 @@ class _Session:
         self._encoder = Encoder(settings.video, name, seed)
         self._viewer = Viewer(settings.video, name, seed)
         self._to_be_shown: deque[tuple[Frame, int]] = deque()
-        self._on_screen: tuple[Frame, int] | None = None
+        self.on_screen: tuple[Frame, int] | None = None
         self._command_period_ns = round(NS_PER_S / settings.driver.command_rate_hz)
         self._command_due_ns = 0
         self._open_frames: dict[int, dict[str, Any]] = {}
@@ -223,15 +228,15 @@ class _Session:
     def command(self, now_ns: int) -> RemoteCommand | None:
         """What the driver commands now, if a command is due and a picture is on the screen."""
         while self._to_be_shown and self._to_be_shown[0][1] <= now_ns:
-            self._on_screen = self._to_be_shown.popleft()
-            self._driver.see(*self._on_screen)
-        if now_ns < self._command_due_ns or self._on_screen is None:
+            self.on_screen = self._to_be_shown.popleft()
+            self._driver.see(*self.on_screen)
+        if now_ns < self._command_due_ns or self.on_screen is None:
             return None
         controls = self._driver.control(now_ns)
         if controls is None:
             return None
         self._command_due_ns = (now_ns // self._command_period_ns + 1) * self._command_period_ns
-        frame, shown_ns = self._on_screen
+        frame, shown_ns = self.on_screen
         return RemoteCommand(
             generation_time_ns=now_ns,
             acceleration_mps2=controls.acceleration_mps2,

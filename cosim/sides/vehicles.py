@@ -12,7 +12,7 @@ from cosim.recording import Columns
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Floats, Ints
 from vehicles.carla.sensors import Measured
-from vehicles.driving.base import EgoState
+from vehicles.driving.base import Bodies, EgoState
 from vehicles.dynamics import VehicleDynamics
 from vehicles.dynamics.steps import angle_in_steps, heading_in_steps, in_steps
 from vehicles.state import RoadUsers
@@ -95,6 +95,19 @@ def take_over(users: RoadUsers, slot: int, now_ns: int) -> None:
         speed_mps=here.speed_mps,
         acceleration_mps2=np.zeros(1),
         yaw_rate_radps=np.zeros(1),
+    )
+
+
+def bodies_of(users: RoadUsers, slots: Ints, now_ns: int) -> Bodies:
+    """Road users as boxes, where they are at an instant [ns]."""
+    here = users.at(now_ns, slots)
+    return Bodies(
+        here.x_m,
+        here.y_m,
+        here.heading_rad,
+        here.speed_mps,
+        users.length_m[slots],
+        users.width_m[slots],
     )
 
 

@@ -1,0 +1,65 @@
+"""`cosim drive`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cosim.federate import BadInput
+
+_out = Console(highlight=False, soft_wrap=True)
+
+
+def drive(
+    scenario: Annotated[
+        str,
+        typer.Argument(help="A scenario file, a .sumocfg, or the name of one that comes with it."),
+    ],
+    carla: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Drive in this CARLA, in a window."),
+    ] = None,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="From afar: by pictures and commands over the link.")
+    ] = False,
+    record: Annotated[Path | None, typer.Option(help="The run's folder; new or empty.")] = None,
+    vehicle: Annotated[
+        str | None, typer.Option(help="The driven vehicle; the first if not given.")
+    ] = None,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one value.")
+    ] = [],  # noqa: B006 (typer copies it)
+) -> None:
+    """Drive a scenario's car: WASD or arrows, space for the hand brake, Escape to leave."""
+    from cosim.drive.drive import with_person
+    from cosim.drive.wheel import AtTheWheel
+    from cosim.drive.window import Window
+    from cosim.folders import fresh_folder
+    from cosim.run import REPLAY, run
+    from cosim.scenario import load_scenario
+    from cosim.shipped import find_scenario
+
+    if carla is not None:
+        host, port = _address(carla)
+        server = [f"vehicles.carla.host={host}", f"vehicles.carla.port={port}"]
+        overrides = [*overrides, "vehicles.backend=carla", *server]
+    loaded = load_scenario(find_scenario(scenario), overrides)
+    loaded, name = with_person(loaded, vehicle, remote=remote)
+    run_dir = record or fresh_folder(loaded.name)
+    with Window() as window:
+        wheel = AtTheWheel(name, window, factor=loaded.pace or 1.0)
+        with wheel.interruptible():
+            outcome = run(loaded, run_dir, onlooker=wheel)
+    _out.print(f"run folder  {run_dir}", markup=False)
+    _out.print(f"digest      {outcome.digest}", markup=False)
+    _out.print(f"again       cosim run {run_dir / REPLAY}", markup=False)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise BadInput(f"--carla {text}: expected HOST:PORT, such as 127.0.0.1:2000")
+    return host, int(port)

@@ -1,0 +1,107 @@
+"""The window: key events drive the ego, and the instruments show what the run's tables have."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.recording import read_manifest, read_table
+from tests.carla_server import carla_server
+from tests.cosim.drive.at_window import ENDS_S
+
+pygame = pytest.importorskip("pygame")
+
+
+def at_window(*arguments: object) -> list[dict[str, Any]]:
+    """What was shown on a drive, oldest first."""
+    command = [sys.executable, "-m", "tests.cosim.drive.at_window", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    shown: list[dict[str, Any]] = json.loads((Path(str(arguments[1])) / "shown.json").read_text())
+    return shown
+
+
+def assert_it_turned(run_dir: Path) -> None:
+    """The throttle, the wheel to the left and back, the brake."""
+    assert read_manifest(run_dir)["complete"]
+    assert read_manifest(run_dir)["reached_s"] == pytest.approx(ENDS_S, abs=1.0)
+    inputs = read_table(run_dir, "inputs")
+    assert inputs["steering"].tolist() == [0.0, 0.0, 1.0, 0.0, -1.0, 0.0]
+    at_s = inputs["time_s"].tolist()
+    users = read_table(run_dir, "road_users")
+    ego = users[users["id"] == "ego"].set_index("time_s")
+
+    def turned_rad(from_s: float, to_s: float) -> float:
+        heading = np.unwrap(ego["heading_rad"].loc[from_s - 0.05 : to_s + 0.4])
+        return float(heading[-1] - heading[0])
+
+    assert turned_rad(at_s[2], at_s[3]) > 0.03
+    assert turned_rad(at_s[4], at_s[5]) < -0.03
+    braking = ego["speed_mps"].loc[at_s[5] :]
+    assert braking.iloc[-1] < braking.iloc[0] - 3.0
+
+
+def assert_shown_as_recorded(run_dir: Path, shown: list[dict[str, Any]]) -> None:
+    assert len(shown) > 20
+    links = read_table(run_dir, "links")
+    links = links[links["id"] == "ego"].set_index("time_s")
+    decisions = read_table(run_dir, "decisions").set_index("time_s")
+    handovers = read_table(run_dir, "handovers")
+    handovers = handovers[handovers["id"] == "ego"]
+    packets = read_table(run_dir, "packets")
+    packets = packets[(packets["receiver"] == "ego") & (packets["fate"] == "delivered")]
+    for view in shown:
+        lines = view["lines"]
+        # Recorded is as far as the traffic's step.
+        recorded_ns = view["now_ns"] // 100_000_000 * 100_000_000
+        upto_s = recorded_ns * 1e-9 + 1e-6
+        if links.loc[:upto_s].empty or decisions.loc[:upto_s].empty:
+            continue
+        link, decision = links.loc[:upto_s].iloc[-1], decisions.loc[:upto_s].iloc[-1]
+        cell = link["cell"] + (" (interrupted)" if link["interrupted"] else "")
+        assert lines["cell"] == (cell or "none")
+        if cell and not np.isnan(link["rsrp_dbm"]):
+            assert lines["RSRP"] == f"{link['rsrp_dbm']:.1f} dBm"
+            assert lines["SINR"] == f"{link['sinr_db']:.1f} dB"
+        assert lines["speed"] == f"{3.6 * decision['speed_mps']:.0f} km/h"
+        assert lines["handovers"] == str(int((handovers["time_s"] <= upto_s).sum()))
+        here = packets[packets["ended_ns"] <= recorded_ns]
+        for kind, own in here.groupby("kind", observed=True):
+            age_ms = (view["now_ns"] - own["sent_ns"].max()) / 1e6
+            assert lines[kind] == f"{len(own)}, newest {age_ms:.0f} ms old"
+        newest = here[here["ended_ns"] > recorded_ns - 1_000_000_000]
+        delay_ms = (newest["ended_ns"] - newest["sent_ns"]).median() / 1e6
+        assert lines["delay"] == ("- ms" if np.isnan(delay_ms) else f"{delay_ms:.1f} ms")
+    # There was something to show.
+    last = shown[-1]["lines"]
+    assert {"cam", "cell", "real time"} <= set(last)
+    assert last["delay"] != "- ms"
+
+
+def test_keys_drive_and_the_instruments_show_what_is_recorded(tmp_path: Path) -> None:
+    shown = at_window("highway_brake", tmp_path)
+    assert_it_turned(tmp_path)
+    assert_shown_as_recorded(tmp_path, shown)
+    picture = pygame.image.load(tmp_path / "shown.png")
+    assert picture.get_size() == (960, 540)
+    colours = {
+        tuple(picture.get_at((x, y)))[:3] for x in range(0, 700, 2) for y in range(0, 540, 2)
+    }
+    # The ground, the road, the car and others.
+    assert {(24, 27, 32), (58, 62, 70), (86, 180, 233), (230, 159, 0)} <= colours
+
+
+def test_keys_drive_in_carla(tmp_path: Path) -> None:
+    pytest.importorskip("carla")
+    with carla_server() as port:
+        shown = at_window(
+            "highway_brake", tmp_path, "vehicles.backend=carla", f"vehicles.carla.port={port}"
+        )
+    assert_it_turned(tmp_path)
+    assert_shown_as_recorded(tmp_path, shown)
