@@ -32,6 +32,10 @@ def test_a_folder_is_gone_again_if_bad_input_left_it_empty(tmp_path: Path) -> No
         raise BadInput("no such key")
     assert not folder.exists()
     with pytest.raises(BadInput, match="no such key"), emptied(folder):
-        (folder / "precious").touch()
-        raise BadInput("no such key")
+        write_and_fail(folder / "precious")
     assert (folder / "precious").exists()
+
+
+def write_and_fail(file: Path) -> None:
+    file.touch()
+    raise BadInput("no such key")
