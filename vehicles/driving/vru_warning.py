@@ -26,8 +26,9 @@ _WORTH_IT_MPS2 = 0.5
 class VruWarning:
     """Slows down for vulnerable road users that are about to cross the car's way.
 
-    They tell of themselves by VAM, or a camera or another car that sees them tells by CPM. The judgement is that
-    of `acc` on who it sees, made earlier: on foot, who will be in the way within 3 s.
+    They tell of themselves by VAM, or a camera or another car that sees them tells by CPM. The
+    judgement is that of `acc` on who it sees, made earlier: on foot, who will be in the way within
+    3 s.
     """
 
     name = "vru_warning"
