@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from cosim.clock import to_s
 from cosim.federate import Federate
 from cosim.recording import Columns
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
 from vehicles.carla.sensors import Measured
 from vehicles.driving.base import Bodies, EgoState
-from vehicles.dynamics import VehicleDynamics
+from vehicles.dynamics import MOST_BACKING_MPS, VehicleDynamics, back
 from vehicles.state import RoadUsers
 from vehicles.weather import WeatherSettings
 
@@ -27,8 +29,13 @@ class DrivenVehicles(Federate, Protocol):
 
     on_road: dict[str, str]
 
-    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
-        """What a driven vehicle is to do from now on: acceleration, wheel angle to the left."""
+    def command(
+        self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
+    ) -> None:
+        """What a driven vehicle is to do from now on: acceleration, wheel angle to the left.
+
+        Standing, it drives backwards by a negative acceleration if it may.
+        """
 
     def wheelbase_m(self, name: str) -> float:
         """Distance of a driven vehicle's axles [m]."""
@@ -71,6 +78,17 @@ def bodies_of(users: RoadUsers, slots: Ints, now_ns: int) -> Bodies:
     )
 
 
+@dataclass
+class _Backing:
+    """A vehicle that may drive backwards, or still does."""
+
+    allowed: bool = True
+    acceleration_mps2: float = 0.0
+    steering_rad: float = 0.0
+    speed_mps: float = 0.0
+    yaw_rate_radps: float = 0.0
+
+
 class EmbeddedVehicles:
     """Moves the driven vehicles and writes their rows of the road users.
 
@@ -99,6 +117,7 @@ class EmbeddedVehicles:
         self._models = models
         self._dynamics = VehicleDynamics(weather.grip if weather.water_mm > 0.0 else None)
         self._row_of: dict[str, int] = {}
+        self._backing: dict[str, _Backing] = {}
         self._now_ns = 0
         # Driven vehicle's name -> SUMO id, as long as it is on the road.
         self.on_road: dict[str, str] = {}
@@ -111,6 +130,8 @@ class EmbeddedVehicles:
         """Move every driven vehicle on to `to_ns`."""
         if self.on_road:
             self._dynamics.advance(to_ns - self._now_ns)
+        for name, backing in list(self._backing.items()):
+            self._back(name, backing, to_s(to_ns - self._now_ns))
         self._now_ns = to_ns
         self._come_and_go(to_ns)
         if not self.on_road:
@@ -125,10 +146,22 @@ class EmbeddedVehicles:
         users.acceleration_mps2[slots] = model.acceleration_mps2[rows]
         users.yaw_rate_radps[slots] = model.yaw_rate_radps[rows]
         users.stamp_ns[slots] = to_ns
+        for name, backing in self._backing.items():
+            slot = users.slot_of(self.on_road[name])
+            users.speed_mps[slot] -= backing.speed_mps
+            users.yaw_rate_radps[slot] += backing.yaw_rate_radps
+            if backing.speed_mps > 0.0:
+                users.acceleration_mps2[slot] = backing.acceleration_mps2
 
-    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
+    def command(
+        self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
+    ) -> None:
         """What a driven vehicle is to do from now on."""
         self._dynamics.command(self._row_of[name], acceleration_mps2, steering_rad)
+        if backwards or name in self._backing:
+            backing = self._backing.setdefault(name, _Backing())
+            backing.acceleration_mps2, backing.steering_rad = acceleration_mps2, steering_rad
+            backing.allowed = backwards
 
     def wheelbase_m(self, name: str) -> float:
         """Distance of a driven vehicle's axles [m]."""
@@ -153,9 +186,30 @@ class EmbeddedVehicles:
     def close(self) -> None:
         """Nothing to release."""
 
+    def _back(self, name: str, backing: _Backing, dt_s: float) -> None:
+        """Let a vehicle that stands, and may, drive backwards; until it stands again."""
+        row = self._row_of[name]
+        if self._dynamics.speed_mps[row] > 0.0:
+            return
+        speed_mps = backing.speed_mps - backing.acceleration_mps2 * dt_s
+        if not backing.allowed:
+            # In a forward gear it only comes to rest.
+            speed_mps = min(speed_mps, backing.speed_mps)
+        backing.speed_mps = min(max(speed_mps, 0.0), MOST_BACKING_MPS)
+        backing.yaw_rate_radps = 0.0
+        if backing.speed_mps > 0.0:
+            backing.yaw_rate_radps = back(
+                self._dynamics, row, backing.speed_mps, backing.steering_rad, dt_s
+            )
+            # The model, which knows of no backing, is to stand meanwhile.
+            self._dynamics.command(row, -1.0, backing.steering_rad)
+        elif not backing.allowed:
+            del self._backing[name]
+
     def _come_and_go(self, now_ns: int) -> None:
         for name in [name for name, user in self.on_road.items() if user not in self._users]:
             self._dynamics.remove(self._row_of.pop(name))
+            self._backing.pop(name, None)
             del self.on_road[name]
         for entered in self._traffic.taken_over:
             if entered.name in self.on_road:
