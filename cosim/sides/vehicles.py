@@ -78,6 +78,9 @@ def bodies_of(users: RoadUsers, slots: Ints, now_ns: int) -> Bodies:
     )
 
 
+_HOLD_MPS2 = -1.0
+
+
 @dataclass
 class _Backing:
     """A vehicle that may drive backwards, or still does."""
@@ -157,7 +160,10 @@ class EmbeddedVehicles:
         self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
     ) -> None:
         """What a driven vehicle is to do from now on."""
-        self._dynamics.command(self._row_of[name], acceleration_mps2, steering_rad)
+        row, backing = self._row_of[name], self._backing.get(name)
+        # The model, which knows of no backing, is to stand meanwhile.
+        stands = backing is not None and backing.speed_mps > 0.0
+        self._dynamics.command(row, _HOLD_MPS2 if stands else acceleration_mps2, steering_rad)
         if backwards or name in self._backing:
             backing = self._backing.setdefault(name, _Backing())
             backing.acceleration_mps2, backing.steering_rad = acceleration_mps2, steering_rad
@@ -201,8 +207,6 @@ class EmbeddedVehicles:
             backing.yaw_rate_radps = back(
                 self._dynamics, row, backing.speed_mps, backing.steering_rad, dt_s
             )
-            # The model, which knows of no backing, is to stand meanwhile.
-            self._dynamics.command(row, -1.0, backing.steering_rad)
         elif not backing.allowed:
             del self._backing[name]
 

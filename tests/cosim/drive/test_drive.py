@@ -101,51 +101,6 @@ def test_q_shifts_into_reverse_and_out_of_it(tmp_path: Path) -> None:
     assert again.digest == outcome.digest
 
 
-def test_other_hands_give_another_drive(tmp_path: Path) -> None:
-    drive(tmp_path / "one", SCRIPT, "v2x.penetration=0", ends_s=4.0)
-    drive(tmp_path / "other", {0.5: "+w"}, "v2x.penetration=0", ends_s=4.0)
-    one, other = ego(tmp_path / "one"), ego(tmp_path / "other")
-    apart_m = np.hypot(one["x_m"] - other["x_m"], one["y_m"] - other["y_m"])
-    assert apart_m.loc[:3.0].max() == 0.0
-    assert apart_m.iloc[-1] > 0.5
-
-
-def test_emergency_braking_may_be_left_to_the_person(tmp_path: Path) -> None:
-    """The ego stands on the throttle behind a slower car."""
-    functions = {}
-    for aeb in ("true", "false"):
-        run_dir = tmp_path / aeb
-        drive(
-            run_dir,
-            {0.1: "+w"},
-            "v2x.penetration=0",
-            f"vehicles.driven.0.drives=[{{person: {{aeb: {aeb}}}}}]",
-            ends_s=9.0,
-        )
-        functions[aeb] = set(read_table(run_dir, "decisions")["function"])
-    assert functions == {"true": {"person", "aeb"}, "false": {"person"}}
-
-
-def test_q_shifts_into_reverse_and_out_of_it(tmp_path: Path) -> None:
-    script = {0.2: "+s", 2.5: "-s +q -q +w +a", 4.0: "-w -a +space", 5.5: "-space +q -q +w"}
-    there = tmp_path / "there"
-    outcome = drive(there, script, "v2x.penetration=0", ends_s=7.0)
-    track = ego(there)
-    speed = track["speed_mps"]
-    assert speed.loc[2.4] == 0.0
-    assert -8.0 <= speed.loc[2.5:4.1].min() < -4.0
-    assert speed.loc[5.4] == 0.0
-    assert speed.iloc[-1] > 3.0
-    # Backwards, along its own axis: the wheel to the left turns the heading to the right.
-    moved = np.array([track["x_m"].loc[5.5] - track["x_m"].loc[2.6],
-                      track["y_m"].loc[5.5] - track["y_m"].loc[2.6]])  # fmt: skip
-    heading = track["heading_rad"].loc[2.6]
-    assert moved @ np.array([np.cos(heading), np.sin(heading)]) < -5.0
-    assert track["heading_rad"].loc[5.5] < heading - 0.5
-    again = run(load_scenario(there / "replay.yaml"), tmp_path / "again")
-    assert again.digest == outcome.digest
-
-
 CITY = find_scenario("city_grid").parent / "city_grid"
 
 
