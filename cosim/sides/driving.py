@@ -195,7 +195,7 @@ class Driving:
     ) -> None:
         ids, bodies = others
         leader = find_leader(choice.road, ego, bodies)
-        proposal, commanded = choice.proposal, self.commanded.get(name)
+        proposal = choice.proposal
         self._decisions.append(
             {
                 "time_s": to_s(now_ns),
@@ -214,7 +214,6 @@ class Driving:
                 "message_ages_ms": [
                     received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
-                "refused": commanded.take_refused() if commanded else [],
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
