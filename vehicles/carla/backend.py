@@ -440,8 +440,9 @@ class CarlaBackend:
                 self._boxes[kind] = _Box(
                     ahead_m=bounds.location.x,
                     above_m=bounds.extent.z - bounds.location.z,
-                    length_m=2.0 * bounds.extent.x,
-                    width_m=2.0 * bounds.extent.y,
+                    # To float32's digits: 4.508 m, not 4.507999897.
+                    length_m=round(2.0 * bounds.extent.x, 6),
+                    width_m=round(2.0 * bounds.extent.y, 6),
                 )
             return actor, self._boxes[kind]
         return why_not
