@@ -44,9 +44,10 @@ from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_frame, net_georeference
+from cosim.traffic.net import net_bounds_m, net_georeference
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
+from vehicles.messages.frame import Frame
 from vehicles.state import RoadUsers
 
 # Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
@@ -200,7 +201,8 @@ def _build(
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
-    frame = net_frame(net)
+    georeference = net_georeference(net)
+    frame = Frame(georeference)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
     sight = shapely.STRtree(outlines) if outlines else None
@@ -268,13 +270,14 @@ def _build(
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
-        plane = net_georeference(net)
-        telemetry = TelemetryUnits(users, vehicles, link, scenario.twins, plane, seed=scenario.seed)
+        telemetry = TelemetryUnits(
+            users, vehicles, link, scenario.twins, georeference, seed=scenario.seed
+        )
         twins = Twins(
             scenario.twins,
             link,
             users,
-            plane,
+            georeference,
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )

@@ -15,7 +15,7 @@ from vehicles.messages.uper import MalformedMessage
 from vehicles.state import Kind
 
 MS = 1_000_000
-FRAME = Frame.local()
+FRAME = Frame()
 WALKER = PerceivedObject(3, 11_950 * MS, 30.0, -5.0, 1.0, 2.0, Kind.PEDESTRIAN, 0.5, 0.6)
 CAR = PerceivedObject(4, 11_950 * MS, -20.0, 8.5, -13.0, 0.0, Kind.CAR, 4.5, 1.8)
 CPM = Cpm(77, 12_000 * MS, 10.0, 20.0, (WALKER, CAR))
