@@ -37,6 +37,7 @@ from cosim.sides.forwarding import Forwarders
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.operator import Operator
+from cosim.sides.perception import SharedPerception
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.roadside import RoadsideUnits
@@ -252,6 +253,11 @@ def _build(
                 frame=frame,
                 seed=scenario.seed,
             )
+        )
+    sharing = [one for one in settings.driven if one.shares_perception]
+    if sharing:
+        sides.append(
+            SharedPerception(sharing, driving, vehicles, users, link, scenario.v2x, frame=frame)
         )
     if scenario.v2x.roadside is not None:
         sides.append(
