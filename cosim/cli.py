@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,8 @@ from cosim.clock import to_s
 from cosim.drive.command import drive
 from cosim.federate import INTERRUPTED, BadInput, RunError
 from cosim.folders import fresh_folder
+from cosim.live.command import Host, Port, shown_live, watch
+from cosim.live.server import PORT
 from cosim.twins.command import app as twins_app
 
 app = typer.Typer(
@@ -42,6 +44,7 @@ app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
 app.command()(drive)
+app.command()(watch)
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(twins_app, name="twins")
 
@@ -70,6 +73,11 @@ def run(
         list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one value.")
     ] = [],  # noqa: B006 (typer copies it)
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show it in the browser, at the scenario's pace or at 1.")
+    ] = False,
+    host: Host = None,
+    port: Port = PORT,
 ) -> None:
     """Run a scenario; exit 0 if all is as expected, 1 if not, 2 on bad input, 3 if a side died."""
     from cosim.run import run as run_scenario
@@ -79,18 +87,23 @@ def run(
     if seed is not None:
         overrides = [*overrides, f"seed={seed}"]
     loaded = load_scenario(find_scenario(scenario), overrides)
+    if host is not None and not live:
+        raise BadInput("--host is where the page of --live is served; give --live with it")
     # Whoever ends the run politely gets everything closed and kept, as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run_dir = out or fresh_folder(loaded.name)
-    with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
-        outcome = run_scenario(loaded, run_dir, on_tick=on_tick)
-    if not quiet:
-        _print_kpis({run_dir.name: outcome.kpis})
-        _out.print(f"run folder  {run_dir}", markup=False, highlight=False, soft_wrap=True)
-        _out.print(f"digest      {outcome.digest}", markup=False, highlight=False, soft_wrap=True)
-    for verdict in outcome.verdicts:
-        if not verdict.passed:
-            _err.print(f"cosim: {verdict}", markup=False)
+    shown = shown_live(loaded, run_dir, host=host, port=port) if live else nullcontext()
+    with shown as onlooker:
+        with _progress(loaded.name, loaded.duration_s, quiet=quiet) as on_tick:
+            outcome = run_scenario(loaded, run_dir, on_tick=on_tick, onlooker=onlooker)
+        if not quiet:
+            _print_kpis({run_dir.name: outcome.kpis})
+            _out.print(f"run folder  {run_dir}", markup=False, highlight=False, soft_wrap=True)
+            digest = f"digest      {outcome.digest}"
+            _out.print(digest, markup=False, highlight=False, soft_wrap=True)
+        for verdict in outcome.verdicts:
+            if not verdict.passed:
+                _err.print(f"cosim: {verdict}", markup=False)
     if not outcome.passed:
         raise typer.Exit(1)
 

@@ -32,6 +32,7 @@ from cosim.scenario import Scenario, save_scenario
 from cosim.sides.attackers import Attackers
 from cosim.sides.carla import CarlaVehicles, net_of_town
 from cosim.sides.driving import Driving
+from cosim.sides.forwarding import Forwarders
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.operator import Operator
@@ -236,6 +237,19 @@ def _build(
         person.seat = people.seat(name)
     on_board = OnBoardUnits(users, link, scenario.v2x, frame=frame, seed=scenario.seed)
     sides: list[Federate] = [traffic, vehicles, link, driving, on_board]
+    if scenario.v2x.keep_alive_forwarding:
+        sides.append(
+            Forwarders(
+                settings.driven,
+                driving,
+                vehicles,
+                users,
+                link,
+                scenario.v2x,
+                frame=frame,
+                seed=scenario.seed,
+            )
+        )
     if scenario.v2x.roadside is not None:
         sides.append(
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)

@@ -184,6 +184,10 @@ class V2xSettings(Settings):
     warning_radius_m: float = Field(
         500.0, gt=0, description="How far from a braking vehicle the edge server warns."
     )
+    keep_alive_forwarding: bool = Field(
+        False,
+        description="Driven vehicles forward a valid DENM that isn't repeated any more.",
+    )
     roadside: RoadsideSettings | None = Field(None, description="Units beside the road, if any.")
     step_s: float = Field(
         0.1, gt=0, le=1, description="How often on-board units look; CAMs keep their own instants."

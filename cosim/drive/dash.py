@@ -88,8 +88,7 @@ class Dash:
         for row in _rows_of(self.user_id, columns["id"]):
             self.handovers += 1
             self.last_handover = (
-                f"{columns['from_cell'][row] or 'none'} > {columns['to_cell'][row] or 'none'}, "
-                f"{columns['interruption_ms'][row]:.0f} ms"
+                f"to {columns['to_cell'][row] or 'none'}, {columns['interruption_ms'][row]:.0f} ms"
             )
 
     def _read_packets(self, columns: Columns) -> None:
@@ -113,10 +112,12 @@ class Dash:
             self.mode = columns["mode"][row]
             self.picture_age_ms = float(columns["picture_age_ms"][row])
 
-    def lines(self, now_ns: int, real_time_factor: float) -> Iterator[tuple[str, str]]:
+    def lines(
+        self, now_ns: int, speed_mps: float, real_time_factor: float
+    ) -> Iterator[tuple[str, str]]:
         """What the instruments show at an instant [ns]: names and values with their units."""
         yield "time", f"{now_ns / NS_PER_S:.1f} s"
-        yield "speed", f"{_shown(3.6 * self.speed_mps, 0)} km/h"
+        yield "speed", f"{_shown(3.6 * speed_mps, 0)} km/h"
         yield "cell", self.cell + (" (interrupted)" if self.interrupted else "") or "none"
         yield "RSRP", f"{_shown(self.rsrp_dbm, 1)} dBm"
         yield "SINR", f"{_shown(self.sinr_db, 1)} dB"
@@ -126,7 +127,7 @@ class Dash:
             yield "", self.last_handover
         for kind in sorted(self.heard):
             age_ms = self.age_ms(kind, now_ns)
-            yield kind, f"{self.heard[kind].messages}, newest {age_ms:.0f} ms old"
+            yield kind.replace("_", " "), f"{self.heard[kind].messages}, newest {age_ms:.0f} ms old"
         yield "collisions", str(self.collisions)
         yield "real time", f"{real_time_factor:.2f} x"
 

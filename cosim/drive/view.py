@@ -77,14 +77,19 @@ class Viewer:
             stop_m = _stop_m(frame.road.path_xy_m, frame.road.path_s_m, frame.road.stop_s_m)
             picture = Look(frame.ego, frame.seen.bodies, stop_m)
             age_ms = (now_ns - frame.captured_ns) / NS_PER_MS
+        remote = vehicle in bridge.driving.remotely_driven
+        # A person afar knows the speed by the picture.
+        speed_mps = picture.ego.speed_mps if picture else np.nan
+        if not remote:
+            speed_mps = self._dash.speed_mps
         return View(
             now_ns=now_ns,
             here=self._here(now_ns),
             picture=picture,
             picture_age_ms=age_ms,
-            remote=vehicle in bridge.driving.remotely_driven,
+            remote=remote,
             mast_m=self._masts.get(self._dash.cell.rpartition("/")[0]),
-            lines=list(self._dash.lines(now_ns, real_time_factor)),
+            lines=list(self._dash.lines(now_ns, speed_mps, real_time_factor)),
             warnings=self._warnings(),
             inputs=inputs,
         )

@@ -8,12 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from cosim.drive.scene import Camera, Lane, RoadMap, corners, read_map
+from cosim.drive.scene import Camera, RoadMap, corners, read_map
 from cosim.drive.seat import Axis, DrivingSeat
 from cosim.drive.view import Look, View
 from cosim.federate import BadInput
 from cosim.onlooker import Bridge
-from network.arrays import Floats
 from vehicles.driving.base import Bodies
 
 # Colours apart for every kind of colour vision (Okabe and Ito), on a dark ground.
@@ -21,7 +20,6 @@ _GROUND, _ROAD, _MARKING = (24, 27, 32), (58, 62, 70), (120, 126, 136)
 _BUILDING, _TEXT, _FAINT = (40, 44, 52), (236, 239, 244), (150, 156, 166)
 _EGO, _OTHER, _STOP = (86, 180, 233), (230, 159, 0), (213, 94, 0)
 _LINK = (0, 158, 115)
-_ACROSS_M = 70.0
 _PANEL = 0.27
 _AXIS_OF_TRIGGER: dict[int, Axis] = {4: "brake", 5: "throttle"}
 # Of CARLA's manual_control_steeringwheel: a pedal goes from 1 (free) to -1 (down).
@@ -46,14 +44,18 @@ class Window:
             raise BadInput("the window needs pygame: pip install 'cosim-v2x[drive]'") from None
         self._pygame: Any = pygame
         try:
-            pygame.init()
+            # Not pygame.init(): nothing here makes a sound.
+            pygame.display.init()
+            pygame.font.init()
+            pygame.joystick.init()
             self._surface = pygame.display.set_mode(size_px, pygame.RESIZABLE)
         except pygame.error as error:
             pygame.quit()
             raise BadInput(f"no window can be opened: {error}") from error
         self._controllers: list[Any] = []
-        self._map = RoadMap([], [], [])
+        self._map = RoadMap()
         self._fonts: dict[int, Any] = {}
+        self._written: dict[tuple[str, int, Any], Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -164,18 +166,17 @@ class Window:
         into.blit(inset, (width - size[0] - 16, height - size[1] - 16))
 
     def _draw_scene(self, into: Any, look: Look, mast_m: tuple[float, float] | None) -> None:
-        draw, camera = self._pygame.draw, Camera.above(look.ego, into.get_size(), _ACROSS_M)
-        for outline in self._map.buildings:
-            if camera.sees(outline):
-                draw.polygon(into, _BUILDING, camera.project(outline))
-        for shape in self._map.junctions:
-            if camera.sees(shape):
-                draw.polygon(into, _ROAD, camera.project(shape))
-        lanes = [lane for lane in self._map.lanes if camera.sees(lane.middle_m)]
-        for lane in lanes:
-            draw.polygon(into, _ROAD, camera.project(_outline(lane)))
-        for lane in lanes:
-            outline = camera.project(_outline(lane))
+        draw, camera = self._pygame.draw, Camera.above(look.ego, into.get_size(), _across_m(look))
+        around = (look.ego.x_m, look.ego.y_m, camera.reach_m)
+        for shapes, colour in (
+            (self._map.buildings, _BUILDING),
+            (self._map.junctions, _ROAD),
+            (self._map.lanes, _ROAD),
+        ):
+            for shape in shapes.near(*around):
+                draw.polygon(into, colour, camera.project(shape))
+        for shape in self._map.lanes.near(*around):
+            outline = camera.project(shape)
             half = len(outline) // 2
             draw.aalines(into, _MARKING, False, outline[:half])
             draw.aalines(into, _MARKING, False, outline[half:])
@@ -185,8 +186,8 @@ class Window:
         if mast_m is not None:
             ((here, mast),) = [camera.project(np.array([[look.ego.x_m, look.ego.y_m], mast_m]))]
             draw.aaline(into, _LINK, here, mast)
-        for body in corners(look.others):
-            draw.polygon(into, _OTHER, camera.project(body))
+        for body in camera.project(corners(look.others).reshape(-1, 2)).reshape(-1, 4, 2):
+            draw.polygon(into, _OTHER, body)
         ego = look.ego
         own = Bodies(
             *(
@@ -206,9 +207,9 @@ class Window:
         at = step
         for name, value in view.lines:
             self._write(surface, name, (left + 16, at), _FAINT)
-            self._write(surface, value, (left + round(0.1 * width), at), _TEXT)
+            self._write(surface, value, (left + round(0.115 * width), at), _TEXT)
             at += step
-        whole, x = round(0.14 * width), left + round(0.1 * width)
+        whole, x = round(0.14 * width), left + round(0.115 * width)
         at, inputs = height - 4 * step, view.inputs
         # From where to where each bar goes, of the whole of it.
         bars = {
@@ -225,8 +226,7 @@ class Window:
             at += step
 
     def _banner(self, into: Any, text: str, at: int) -> int:
-        font = self._font(1.3)
-        written = font.render(f"!  {text}", True, _GROUND)
+        written = self._text(f"!  {text}", _GROUND, 1.3)
         box = written.get_rect(topleft=(24, at + 6)).inflate(24, 12)
         self._pygame.draw.rect(into, _OTHER, box, border_radius=6)
         into.blit(written, (24, at + 6))
@@ -235,19 +235,22 @@ class Window:
     def _write(
         self, into: Any, text: str, at: tuple[int, int], colour: Any, size: float = 1.0
     ) -> None:
-        into.blit(self._font(size).render(text, True, colour), at)
+        into.blit(self._text(text, colour, size), at)
 
-    def _font(self, size: float) -> Any:
-        """As large as the window allows."""
+    def _text(self, text: str, colour: Any, size: float) -> Any:
+        """Written as large as the window allows."""
         points = max(round(size * self._surface.get_height() / 34), 12)
-        if points not in self._fonts:
-            self._fonts[points] = self._pygame.font.Font(None, points)
-        return self._fonts[points]
+        key = (text, points, colour)
+        if key not in self._written:
+            # Most of what is written stays the same from picture to picture.
+            if len(self._written) > 200:
+                self._written.clear()
+            if points not in self._fonts:
+                self._fonts[points] = self._pygame.font.Font(None, points)
+            self._written[key] = self._fonts[points].render(text, True, colour)
+        return self._written[key]
 
 
-def _outline(lane: Lane) -> Floats:
-    """The left border of a lane, then its right one backwards, shape (2 n, 2) [m]."""
-    along = np.gradient(lane.middle_m, axis=0)
-    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
-    left = np.column_stack((-along[:, 1], along[:, 0])) * 0.5 * lane.width_m
-    return np.concatenate((lane.middle_m + left, (lane.middle_m - left)[::-1]))
+def _across_m(look: Look) -> float:
+    """How much of the road is shown: more of it at speed."""
+    return 50.0 + 2.5 * look.ego.speed_mps

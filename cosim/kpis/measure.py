@@ -32,8 +32,9 @@ def measure(
     frames = read_table(run_dir, "frames", ["vehicle", "glass_to_glass_ms"])
     for vehicle in driven:
         own = decisions[decisions["vehicle"] == vehicle]
-        hits = (events["kind"] == "collision") & (events["id"] == vehicle)
-        kpis[f"{vehicle}.collisions"] = int(hits.sum())
+        happened = events["kind"][events["id"] == vehicle]
+        kpis[f"{vehicle}.collisions"] = int((happened == "collision").sum())
+        kpis[f"{vehicle}.hit_while_standing"] = int((happened == "hit_while_standing").sum())
         user_id = str(own["id"].iloc[0]) if len(own) else ""
         afar = remote.remote_driving_of(
             drives[drives["vehicle"] == vehicle], frames[frames["vehicle"] == vehicle]

@@ -7,6 +7,7 @@ from cosim.requirements import REQUIREMENTS, describe_requirement
 
 _NAMES_OF_VEHICLE = (
     "collisions",
+    "hit_while_standing",
     *safety.DESCRIPTIONS,
     *encounters.DESCRIPTIONS,
     *remote.DESCRIPTIONS,
@@ -14,7 +15,8 @@ _NAMES_OF_VEHICLE = (
 
 # KPI name -> what it is. Those of driven vehicles stand under each vehicle's own name.
 DESCRIPTIONS: dict[str, str] = {
-    "collisions": "road users that the vehicle touched",
+    "collisions": "road users that the vehicle ran into",
+    "hit_while_standing": "road users that touched it while it stood",
     **safety.DESCRIPTIONS,
     **encounters.DESCRIPTIONS,
     **remote.DESCRIPTIONS,

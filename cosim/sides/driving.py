@@ -29,6 +29,8 @@ from vehicles.state import RoadUsers
 from vehicles.weather import WeatherSettings
 
 _TRUTH_RANGE_M = 200.0
+# Who touches a vehicle that is slower than this has run into it.
+_STANDING_MPS = 0.1
 
 
 class Driving:
@@ -146,7 +148,10 @@ class Driving:
         road = road.seen_from(ego.x_m, ego.y_m)
         sensed = sense(self._users, now_ns, slot, self._sensors[name], buildings=self._buildings)
         receiver = self._receivers[name]
-        received = receiver.read(self._link.take_received(slot), ego.x_m, ego.y_m, now_ns)
+        station_id = self._link.station_ids.of(user_id)
+        received = receiver.read(
+            self._link.take_received(slot), station_id, ego.x_m, ego.y_m, now_ns
+        )
         situation = Situation(
             instant_ns=now_ns,
             ego=ego,
@@ -213,8 +218,10 @@ class Driving:
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}
         contacts |= {(name, other) for other in self._vehicles.touched(name)}
         for vehicle, other in sorted(contacts - self._in_contact):
+            stands = abs(ego.speed_mps) < _STANDING_MPS
+            kind = "hit_while_standing" if stands else "collision"
             speed = f"at {ego.speed_mps:.1f} m/s"
-            self._events.append((to_s(now_ns), "collision", vehicle, other, speed))
+            self._events.append((to_s(now_ns), kind, vehicle, other, speed))
         self._in_contact = {pair for pair in self._in_contact if pair[0] != name} | contacts
 
 

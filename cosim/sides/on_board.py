@@ -14,8 +14,9 @@ from vehicles.messages.brake_warning import BrakeWarnings
 from vehicles.messages.denm import Denm
 from vehicles.messages.envelope import CERTIFICATE_PERIOD_NS, geo_broadcast_bytes
 from vehicles.messages.frame import Frame
-from vehicles.messages.generation import CAM_RULES, VAM_RULES, Generation, at_rate
+from vehicles.messages.generation import CAM_RULES, VAM_RULES, Generated, Generation, at_rate
 from vehicles.messages.kinds import VULNERABLE, MessageKind
+from vehicles.messages.path_history import PathHistories, Trails
 from vehicles.settings import V2xSettings
 from vehicles.state import RoadUsers
 
@@ -50,6 +51,7 @@ class OnBoardUnits:
         rules = CAM_RULES if settings.cam_rate_hz is None else at_rate(settings.cam_rate_hz)
         self._cams = Generation(rules, CERTIFICATE_PERIOD_NS, seed, "cam phase")
         self._vams = Generation(VAM_RULES, CERTIFICATE_PERIOD_NS, seed, "vam phase")
+        self._ways = PathHistories()
         self._warnings = BrakeWarnings(link.station_ids, settings.warning_radius_m)
 
     def start(self) -> None:
@@ -58,8 +60,9 @@ class OnBoardUnits:
     def advance(self, to_ns: int) -> None:
         """Send what falls due at `to_ns`, and awareness messages until the next step."""
         vulnerable = np.isin(self._users.kind[self._link.stations], VULNERABLE)
-        self._send_awareness(MessageKind.CAM, self._cams, ~vulnerable, to_ns)
-        self._send_awareness(MessageKind.VAM, self._vams, vulnerable, to_ns)
+        self._send_cams(~vulnerable, to_ns)
+        vams = self._generate(self._vams, vulnerable, to_ns)
+        self._send_awareness(MessageKind.VAM, vams, None)
         self._send_warnings(to_ns)
 
     def abort(self) -> None:
@@ -68,18 +71,31 @@ class OnBoardUnits:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _send_awareness(
-        self, kind: MessageKind, generation: Generation, of: Bools, now_ns: int
-    ) -> None:
-        """Send the messages of one kind, which some of the stations send, until the next step."""
-        generated = generation.between(
+    def _send_cams(self, of: Bools, now_ns: int) -> None:
+        """Send the CAMs of some of the stations until the next step, on their way until now."""
+        stations, keys = self._link.stations[of], self._link.station_keys[of]
+        self._ways.observe(self._users, stations, keys, now_ns)
+        cams = self._generate(self._cams, of, now_ns)
+        slow = cams.low_frequency
+        trails = self._ways.trails(self._users, cams.slots[slow], cams.instant_ns[slow])
+        self._send_awareness(MessageKind.CAM, cams, trails)
+
+    def _generate(self, generation: Generation, of: Bools, now_ns: int) -> Generated:
+        """The messages of one kind, which some of the stations send, until the next step."""
+        return generation.between(
             self._users,
             self._link.stations[of],
             self._link.station_keys[of],
             now_ns,
             now_ns + self.step_ns,
         )
-        messages = AwarenessBatch(self._users, generated, self._link.station_ids, self._frame)
+
+    def _send_awareness(
+        self, kind: MessageKind, generated: Generated, trails: Trails | None
+    ) -> None:
+        messages = AwarenessBatch(
+            self._users, generated, self._link.station_ids, self._frame, trails
+        )
         self._link.broadcast(
             generated.slots,
             generated.instant_ns,

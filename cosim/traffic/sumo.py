@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -62,6 +63,8 @@ _READ = (
 )
 
 
+# Of moveToXY: to the nearest place of its route, or wherever it is, off the road too.
+_ON_ITS_ROUTE, _ANYWHERE = 1, 2
 # What SUMO paints what has no colour of its own: yellow.
 _NO_COLOUR = (255, 255, 0)
 
@@ -79,6 +82,16 @@ class _Body(NamedTuple):
     length_m: float
     width_m: float
     height_m: float
+
+
+@dataclass
+class _Stray:
+    """A vehicle that a person drives, and that may leave its way and the road."""
+
+    goal: str
+    """The edge that it is to come to."""
+    way: tuple[str, ...]
+    """The edges that SUMO would have it drive now."""
 
 
 class SumoTraffic:
@@ -123,6 +136,7 @@ class SumoTraffic:
         self._before_step = before_step
         self._awaited = list(driven)
         self._driven: dict[str, str] = {}
+        self._strays: dict[str, _Stray] = {}
         self._bodies: dict[str, _Body] = {}
         self._api: Any = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -187,6 +201,7 @@ class SumoTraffic:
         """Take a driven vehicle off the road."""
         self._api.vehicle.remove(user_id, REMOVE_ARRIVED)
         self._driven.pop(user_id)
+        self._strays.pop(user_id, None)
 
     def colour(self, user_id: str) -> tuple[int, int, int] | None:
         """A road user's colour as red, green, blue; None if SUMO's demand gives it none."""
@@ -316,7 +331,14 @@ class SumoTraffic:
         ):
             self._api.vehicle.setSpeed(user_id, max(float(speed), 0.0))
             self._api.vehicle.moveToXY(
-                user_id, "", -1, float(x), float(y), float(angle), 1, matchThreshold=100.0
+                user_id,
+                "",
+                -1,
+                float(x),
+                float(y),
+                float(angle),
+                _ANYWHERE if user_id in self._strays else _ON_ITS_ROUTE,
+                matchThreshold=100.0,
             )
 
     def _is_at_its_end(self, user_id: str) -> bool:
@@ -327,7 +349,24 @@ class SumoTraffic:
         users, slot = self.users, self.users.slot_of(user_id)
         here = road.seen_from(float(users.x_m[slot]), float(users.y_m[slot]))
         front_m = here.ego_s_m + 0.5 * float(users.length_m[slot])
-        return bool(front_m >= road.path_s_m[-1])
+        if front_m < road.path_s_m[-1]:
+            return False
+        stray = self._strays.get(user_id)
+        return stray is None or self._api.vehicle.getRoadID(user_id) == stray.goal
+
+    def _guide_back(self) -> None:
+        """Give who has left their way another one to where they wanted to go."""
+        for user_id, stray in self._strays.items():
+            way = self._api.vehicle.getRoute(user_id)
+            if way != stray.way and way[-1] != stray.goal:
+                try:
+                    self._api.vehicle.changeTarget(user_id, stray.goal)
+                except Exception as error:
+                    # There is no way from here: wherever they drive next there may be one.
+                    if type(error).__name__ != "TraCIException":
+                        raise
+                way = self._api.vehicle.getRoute(user_id)
+            stray.way = way
 
     def _read(self, now_ns: int = 0) -> None:
         assert self._road is not None
@@ -344,6 +383,7 @@ class SumoTraffic:
         ]:
             self.departed.append((user_id, self.users.leave(user_id)))
             self._driven.pop(user_id, None)
+            self._strays.pop(user_id, None)
             self._road.forget(user_id)
         self._enter(vehicles, vehicle_ids)
         self._enter(persons, person_ids)
@@ -352,6 +392,7 @@ class SumoTraffic:
         self._fill(moved, rows(vehicles, moved), now_ns)
         self._fill(person_ids, rows(persons, person_ids), now_ns)
         self._take_over(vehicles, vehicle_ids, now_ns)
+        self._guide_back()
         self._roads = {user_id: self._road.ahead(user_id) for user_id in self._driven}
 
     def _enter(self, domain: Any, ids: Sequence[str]) -> None:
@@ -403,6 +444,9 @@ class SumoTraffic:
                 continue
             self._awaited.remove(driven)
             self._driven[user_id] = driven.id
+            if driven.has_person:
+                way = vehicles.getRoute(user_id)
+                self._strays[user_id] = _Stray(way[-1], way)
             slot = self.users.slot_of(user_id)
             self.users.driven[slot] = True
             self.users.stamp_ns[slot] = now_ns

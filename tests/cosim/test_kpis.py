@@ -38,8 +38,9 @@ def run_dir(tmp_path: Path) -> Path:
             acceleration_mps2=np.array([1.0, -4.5, -2.0, -9.0]),
         ),
     )  # fmt: skip
-    run.add("events", rows("events", 3, kind=["collision", "brake", "collision"],
-                           id=["ego", "ego", "other"]))  # fmt: skip
+    run.add("events", rows("events", 5, kind=["collision", "brake", "collision",
+                                              "hit_while_standing", "hit_while_standing"],
+                           id=["ego", "ego", "other", "ego", "ego"]))  # fmt: skip
     ms = 1_000_000
     run.add(
         "packets",
@@ -73,6 +74,7 @@ def run_dir(tmp_path: Path) -> Path:
 def test_kpis_by_hand(run_dir: Path) -> None:
     kpis = measure(run_dir, ["ego", "ghost"], requirements={}, ticks=7, real_time_factor=12.34567)
     assert kpis["ego.collisions"] == 1
+    assert kpis["ego.hit_while_standing"] == 2
     assert kpis["ego.min_ttc_s"] == 2.5
     assert kpis["ego.max_deceleration_mps2"] == 4.5
     assert kpis["ghost.min_ttc_s"] is None

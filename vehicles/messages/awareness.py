@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from network.arrays import Ints
@@ -10,7 +12,8 @@ from vehicles.messages.cam import Cam
 from vehicles.messages.envelope import single_hop_bytes
 from vehicles.messages.frame import Frame
 from vehicles.messages.generation import Generated
-from vehicles.messages.kinds import STATION_TYPES, VULNERABLE, StationIds
+from vehicles.messages.kinds import STATION_TYPES, StationIds
+from vehicles.messages.path_history import Trails
 from vehicles.messages.vam import Vam
 from vehicles.state import Kind, RoadUsers
 
@@ -25,10 +28,17 @@ class AwarenessBatch:
         generated: who sends and when.
         station_ids: how the senders call themselves.
         frame: of the net.
+        trails: of CAMs, the ways of those that have the container of slowly changing things; None
+            if they are VAMs.
     """
 
     def __init__(
-        self, users: RoadUsers, generated: Generated, station_ids: StationIds, frame: Frame
+        self,
+        users: RoadUsers,
+        generated: Generated,
+        station_ids: StationIds,
+        frame: Frame,
+        trails: Trails | None,
     ) -> None:
         slots = generated.slots
         here = users.at(generated.instant_ns, slots)
@@ -36,6 +46,8 @@ class AwarenessBatch:
         self._names = [users.ids[slot] for slot in slots.tolist()]
         self._station_ids = station_ids
         self._frame = frame
+        self._trails = trails
+        self._trail_of = np.cumsum(generated.low_frequency) - 1
         self._kind = users.kind[slots]
         self._columns = np.stack(
             [
@@ -64,15 +76,12 @@ class AwarenessBatch:
 
     def sizes_bytes(self) -> Ints:
         """Sizes as sent, shape (n,), without encoding any: what is sent has fixed widths."""
-        encoded = np.where(
-            np.isin(self._kind, VULNERABLE),
-            np.where(
-                self._generated.low_frequency, vam.SIZE_WITH_LOW_FREQUENCY_BYTES, vam.SIZE_BYTES
-            ),
-            np.where(
-                self._generated.low_frequency, cam.SIZE_WITH_LOW_FREQUENCY_BYTES, cam.SIZE_BYTES
-            ),
-        )
+        slow = self._generated.low_frequency
+        if self._trails is None:
+            encoded = np.where(slow, vam.SIZE_WITH_LOW_FREQUENCY_BYTES, vam.SIZE_BYTES)
+        else:
+            encoded = np.full(len(slow), cam.SIZE_BYTES)
+            encoded[slow] = cam.size_with_low_frequency_bytes(self._trails.points)
         return single_hop_bytes(encoded, self._generated.certificate)
 
     def _encode(self, row: int) -> bytes:
@@ -82,6 +91,9 @@ class AwarenessBatch:
             STATION_TYPES[kind],
             int(self._generated.instant_ns[row]),
         )
-        says = self._columns[row].tolist()
-        message = Vam(*sender, *says[:5]) if kind in VULNERABLE else Cam(*sender, *says)
-        return message.encode(self._frame, low_frequency=bool(self._generated.low_frequency[row]))
+        says: list[Any] = self._columns[row].tolist()
+        slow = bool(self._generated.low_frequency[row])
+        if self._trails is None:
+            return Vam(*sender, *says[:5]).encode(self._frame, low_frequency=slow)
+        says.append(self._trails.of(self._trail_of[row]) if slow else None)
+        return Cam(*sender, *says).encode(self._frame)

@@ -8,24 +8,35 @@ from typing import Any
 
 from pycrate_asn1dir.ITS_CAM_2 import CAM_PDU_Descriptions
 
+from network.arrays import Ints
 from vehicles.messages import uper
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import StationType
+from vehicles.messages.path_history import PathPoint
 
-# Encoded sizes, with an empty path history: every field has a fixed width.
+# Encoded sizes: every field has a fixed width.
 SIZE_BYTES = 41
-SIZE_WITH_LOW_FREQUENCY_BYTES = 43
+_WITH_LOW_FREQUENCY_BITS = 341
+_PATH_POINT_BITS = 69
 
 _PDU = CAM_PDU_Descriptions.CAM
 _HEADER = uper.Header(message_id=2, version=2)
 _LENGTH_UNKNOWN, _WIDTH_UNKNOWN, _YAW_RATE_UNKNOWN = 1023, 62, 32_767
+_DELTA_UNKNOWN, _ALTITUDE_DELTA_UNKNOWN = 131_072, 12_800
+_NS_PER_PATH_TIME = 10_000_000
+
+
+def size_with_low_frequency_bytes(path_points: Ints) -> Ints:
+    """Encoded sizes of CAMs with the container of slowly changing things, shape (n,)."""
+    return -(-(_WITH_LOW_FREQUENCY_BITS + _PATH_POINT_BITS * path_points) // 8)
 
 
 @dataclass(frozen=True, slots=True)
 class Cam:
     """One vehicle's awareness message; the position is the centre of its body.
 
-    On the wire it is the middle of the front bumper (clause B.19).
+    On the wire it is the middle of the front bumper (clause B.19). `path` is the way of that point
+    until now, the newest first, in the container of slowly changing things; None without it.
     """
 
     station_id: int
@@ -39,9 +50,10 @@ class Cam:
     yaw_rate_radps: float
     length_m: float
     width_m: float
+    path: tuple[PathPoint, ...] | None = None
 
-    def encode(self, frame: Frame, *, low_frequency: bool = False) -> bytes:
-        """UPER bytes, with the container of slowly changing things if asked for."""
+    def encode(self, frame: Frame) -> bytes:
+        """UPER bytes; ValueError for more than 40 points of its way."""
         front = uper.along(self.x_m, self.y_m, self.heading_rad, 0.5 * self.length_m)
         moving: dict[str, Any] = {
             "heading": uper.heading(frame, self.heading_rad),
@@ -62,17 +74,22 @@ class Cam:
                 "yawRateConfidence": "unavailable",
             },
         }
+        here = uper.position(frame, *front)
         parameters: dict[str, Any] = {
             "basicContainer": {
                 "stationType": int(self.station_type),
-                "referencePosition": uper.position(frame, *front),
+                "referencePosition": here,
             },
             "highFrequencyContainer": ("basicVehicleContainerHighFrequency", moving),
         }
-        if low_frequency:
+        if self.path is not None:
             parameters["lowFrequencyContainer"] = (
                 "basicVehicleContainerLowFrequency",
-                {"vehicleRole": "default", "exteriorLights": (0, 8), "pathHistory": []},
+                {
+                    "vehicleRole": "default",
+                    "exteriorLights": (0, 8),
+                    "pathHistory": [self._path_point(frame, here, point) for point in self.path],
+                },
             )
         return uper.encode(
             _PDU,
@@ -98,12 +115,20 @@ class Cam:
         heading_rad = uper.heading_rad(frame, moving["heading"])
         front = uper.point(frame, basic["referencePosition"])
         x_m, y_m = uper.along(*front, heading_rad, -0.5 * length_m)
+        generated_ns = uper.undelta_ns(value["cam"]["generationDeltaTime"], received_ns)
+        path = None
+        if "lowFrequencyContainer" in value["cam"]["camParameters"]:
+            _name, slow = value["cam"]["camParameters"]["lowFrequencyContainer"]
+            path = tuple(
+                _passed(frame, basic["referencePosition"], generated_ns, point)
+                for point in slow["pathHistory"]
+            )
         forward = -1.0 if moving["driveDirection"] == "backward" else 1.0
         yaw_rate = uper.known(moving["yawRate"]["yawRateValue"], _YAW_RATE_UNKNOWN, "yaw rate")
         return cls(
             station_id=_HEADER.decode(value["header"]),
             station_type=StationType(basic["stationType"]),
-            generation_time_ns=uper.undelta_ns(value["cam"]["generationDeltaTime"], received_ns),
+            generation_time_ns=generated_ns,
             x_m=x_m,
             y_m=y_m,
             heading_rad=heading_rad,
@@ -112,4 +137,38 @@ class Cam:
             yaw_rate_radps=math.radians(yaw_rate / 100),
             length_m=length_m,
             width_m=uper.known(moving["vehicleWidth"], _WIDTH_UNKNOWN, "width") / 10,
+            path=path,
         )
+
+    def _path_point(self, frame: Frame, here: dict[str, Any], point: PathPoint) -> dict[str, Any]:
+        """PathPoint: how far from the reference position, and how long ago."""
+        place = frame.to_wgs84(point.x_m, point.y_m)
+        value: dict[str, Any] = {
+            "pathPosition": {
+                "deltaLatitude": uper.clamp(
+                    place.latitude - here["latitude"], 1 - _DELTA_UNKNOWN, _DELTA_UNKNOWN - 1
+                ),
+                "deltaLongitude": uper.clamp(
+                    place.longitude - here["longitude"], 1 - _DELTA_UNKNOWN, _DELTA_UNKNOWN - 1
+                ),
+                "deltaAltitude": _ALTITUDE_DELTA_UNKNOWN,
+            }
+        }
+        if point.passed_ns is not None:
+            elapsed_ns = self.generation_time_ns - point.passed_ns
+            value["pathDeltaTime"] = uper.clamp(elapsed_ns / _NS_PER_PATH_TIME, 1, 65_535)
+        return value
+
+
+def _passed(
+    frame: Frame, here: dict[str, Any], generated_ns: int, value: dict[str, Any]
+) -> PathPoint:
+    delta = value["pathPosition"]
+    place = {
+        name: here[name] + uper.known(delta[f"delta{name.capitalize()}"], _DELTA_UNKNOWN, "place")
+        for name in ("latitude", "longitude")
+    }
+    passed_ns = None
+    if "pathDeltaTime" in value:
+        passed_ns = generated_ns - value["pathDeltaTime"] * _NS_PER_PATH_TIME
+    return PathPoint(*uper.point(frame, place), passed_ns)

@@ -65,7 +65,7 @@ class Denm:
         heading_rad: of the vehicle that it is about.
         speed_mps: of that vehicle, along its heading.
         validity_s: how long after detection it holds, unless it is renewed.
-        interval_ms: time between transmissions.
+        interval_ms: time between transmissions; 0 if it names none, and isn't to be forwarded.
         relevance_m: how far from it somebody should know.
     """
 
@@ -103,9 +103,10 @@ class Denm:
             "relevanceDistance": _relevance(self.relevance_m),
             "relevanceTrafficDirection": "upstreamTraffic",
             "validityDuration": self.validity_s,
-            "transmissionInterval": self.interval_ms,
             "stationType": int(self.station_type),
         }
+        if self.interval_ms:
+            management["transmissionInterval"] = self.interval_ms
         body: dict[str, Any] = {"management": management}
         if self.terminated:
             management["termination"] = "isCancellation"
@@ -153,7 +154,7 @@ class Denm:
             y_m=y_m,
             terminated="termination" in management,
             validity_s=management.get("validityDuration", _DEFAULT_VALIDITY_S),
-            interval_ms=management.get("transmissionInterval", 100),
+            interval_ms=management.get("transmissionInterval", 0),
             relevance_m=_RELEVANCE_OF[management.get("relevanceDistance", "lessThan500m")],
             **about,
         )

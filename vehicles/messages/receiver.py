@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from vehicles.messages.codec import ITS_KINDS, ItsMessage, decode
+from vehicles.messages.denm import Denm
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.ldm import LocalDynamicMap
@@ -54,12 +55,13 @@ class Receiver:
         self.ldm = LocalDynamicMap()
 
     def read(
-        self, arrivals: Sequence[Arrival], x_m: float, y_m: float, now_ns: int
+        self, arrivals: Sequence[Arrival], station_id: int, x_m: float, y_m: float, now_ns: int
     ) -> list[Received[Any]]:
         """The messages among packets, ordered by arrival; what is known is brought up to now.
 
         Args:
             arrivals: packets since the last call.
+            station_id: how the receiver calls itself; its own warning, forwarded, is no news.
             x_m: where the receiver is [m].
             y_m: the same [m].
             now_ns: the instant [ns].
@@ -73,6 +75,8 @@ class Receiver:
                 message = self._decode(kind, packet)
             except MalformedMessage as error:
                 self._discard(kind, packet, -1, "malformed", str(error))
+                continue
+            if isinstance(message, Denm) and message.station_id == station_id:
                 continue
             received = replace(packet, message=message)
             doubt = self._plausibility.doubt(received, x_m, y_m)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from cosim.clock import to_s
 from cosim.drive.seat import DrivingSeat
 from cosim.federate import Stopped
@@ -19,7 +17,6 @@ class KeyPresser:
     Args:
         script: at which second which key goes down (`+w`) or up (`-w`).
         ends_s: when it has had enough.
-        look: called after every tick with the bridge and the second.
     """
 
     def __init__(
@@ -27,18 +24,15 @@ class KeyPresser:
         script: dict[float, str],
         *,
         ends_s: float,
-        look: Callable[[Bridge, float], None] | None = None,
     ) -> None:
         # Nobody waits for the wall clock here.
         self.pace = Pace(1e6)
         self._seat = DrivingSeat()
         self._script = dict(script)
         self._ends_s = ends_s
-        self._look = look
-        self._bridge: Bridge | None = None
 
     def begin(self, bridge: Bridge) -> None:
-        self._bridge = bridge
+        del bridge
 
     def seat(self, vehicle: str) -> Seat | None:
         return self._seat if vehicle == "ego" else None
@@ -51,7 +45,5 @@ class KeyPresser:
         for at_s in [at_s for at_s in self._script if at_s <= now_s]:
             for key in self._script.pop(at_s).split():
                 (self._seat.press if key[0] == "+" else self._seat.release)(key[1:])
-        if self._look is not None and self._bridge is not None:
-            self._look(self._bridge, now_s)
         if now_s >= self._ends_s:
             raise Stopped

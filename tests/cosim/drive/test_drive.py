@@ -10,6 +10,7 @@ import pytest
 
 from cosim.drive.drive import with_person
 from cosim.federate import BadInput
+from cosim.onlooker import Bridge
 from cosim.recording import read_manifest, read_table
 from cosim.run import Outcome, run
 from cosim.scenario import load_scenario
@@ -76,6 +77,44 @@ def test_emergency_braking_may_be_left_to_the_person(tmp_path: Path) -> None:
         )
         functions[aeb] = set(read_table(run_dir, "decisions")["function"])
     assert functions == {"true": {"person", "aeb"}, "false": {"person"}}
+
+
+CITY = find_scenario("city_grid").parent / "city_grid"
+
+
+@pytest.mark.parametrize("api", ["libsumo", "traci"])
+def test_who_leaves_the_road_drives_on_and_who_takes_another_way_is_led_to_the_goal(
+    tmp_path: Path, api: str
+) -> None:
+    alone = [f"traffic.routes=[{CITY / 'ego_and_buses.rou.xml'}]", f"traffic.api={api}"]
+    # At the first crossing the route turns right.
+    scripts = {"straight on": {0.1: "+w", 5.5: "-w"}, "off": {0.1: "+w", 3.0: "+a", 6.0: "-a"}}
+    for name, script in scripts.items():
+        scenario = load_scenario(find_scenario("city_grid"), [*alone, "v2x.penetration=0"])
+        scenario, _ = with_person(scenario, None, remote=False)
+        presser = RoutePresser(script, ends_s=13.0)
+        run(scenario, tmp_path / name, onlooker=presser)
+        track = ego(tmp_path / name)
+        assert track.index[-1] == pytest.approx(13.0)
+        if name == "off":
+            # Further from the road than SUMO looks for one, and as fast as the throttle makes it.
+            assert track["x_m"].iloc[-1] < 341.0 - 110.0
+            assert track["speed_mps"].iloc[-1] > 15.0
+        else:
+            assert presser.route[1:3] == ("C0C1", "C1C2")
+            assert presser.route[-1] == "C4top2"
+
+
+class RoutePresser(KeyPresser):
+    """Knows what SUMO takes the ego's route for."""
+
+    def begin(self, bridge: Bridge) -> None:
+        self._traffic = bridge.traffic
+
+    def tick(self, now_ns: int) -> None:
+        if "ego" in self._traffic.users:
+            self.route = self._traffic._api.vehicle.getRoute("ego")
+        super().tick(now_ns)
 
 
 def test_bad_input_is_one_line() -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from vehicles.messages import cam
 from vehicles.messages.cam import Cam
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import StationType
+from vehicles.messages.path_history import MOST_POINTS, PathPoint
 
 MS = 1_000_000
 FRAME = Frame.local()
@@ -28,6 +31,9 @@ CAM = Cam(
     length_m=4.51,
     width_m=1.82,
 )
+
+
+WAY = (PathPoint(700.0, -20.0, 5_000_000_000),)
 
 
 def round_trip(message: Cam, received_ns: int = 12_400_000_000) -> Cam:
@@ -48,9 +54,23 @@ def test_what_comes_out_is_what_went_in_as_far_as_the_codec_can_say_it() -> None
     assert (heard.length_m, heard.width_m) == (4.5, 1.8)
 
 
+def test_the_way_comes_along_where_it_is_asked_for() -> None:
+    way = (PathPoint(800.0, -50.0, 12_000 * MS), PathPoint(650.5, 31.2, None))
+    heard = round_trip(replace(CAM, path=way)).path
+    assert heard is not None
+    for told, true in zip(heard, way, strict=True):
+        assert (told.x_m, told.y_m) == pytest.approx((true.x_m, true.y_m), abs=0.02)
+    # 10 ms, and what generation times are rounded by.
+    assert heard[0].passed_ns == pytest.approx(12_000 * MS, abs=11 * MS)
+    assert heard[1].passed_ns is None
+    assert round_trip(CAM).path is None
+
+
 def test_sizes_that_aren_t_encoded_are_those_of_encoded_ones() -> None:
     assert len(CAM.encode(FRAME)) == cam.SIZE_BYTES
-    assert len(CAM.encode(FRAME, low_frequency=True)) == cam.SIZE_WITH_LOW_FREQUENCY_BYTES
+    for points in range(MOST_POINTS + 1):
+        slow = replace(CAM, path=WAY * points)
+        assert len(slow.encode(FRAME)) == cam.size_with_low_frequency_bytes(np.array(points))
 
 
 @given(
@@ -62,15 +82,21 @@ def test_sizes_that_aren_t_encoded_are_those_of_encoded_ones() -> None:
     yaw_rate_radps=st.floats(-1e3, 1e3),
     length_m=st.floats(0.0, 500.0),
     width_m=st.floats(0.0, 50.0),
-    low_frequency=st.booleans(),
+    path=st.none()
+    | st.lists(
+        st.builds(PathPoint, *[st.floats(-2e4, 2e4)] * 2, st.integers(-(10**12), 0)), max_size=23
+    ).map(tuple),
 )
 @settings(max_examples=60, deadline=None)
 def test_every_vehicle_can_be_told_of_in_the_same_number_of_bytes(
-    low_frequency: bool, **values: float
+    path: tuple[PathPoint, ...] | None, **values: float
 ) -> None:
-    message = Cam(1, StationType.PASSENGER_CAR, 0, **values)
-    encoded = message.encode(FRAME, low_frequency=low_frequency)
-    assert len(encoded) == cam.SIZE_BYTES + 2 * low_frequency
+    message = Cam(1, StationType.PASSENGER_CAR, 0, **values, path=path)
+    encoded = message.encode(FRAME)
+    if path is None:
+        assert len(encoded) == cam.SIZE_BYTES
+    else:
+        assert len(encoded) == cam.size_with_low_frequency_bytes(np.array(len(path)))
     heard = Cam.decode(encoded, FRAME, 0)
     assert abs(heard.speed_mps) == pytest.approx(min(abs(values["speed_mps"]), 163.82), abs=0.006)
     assert abs(heard.acceleration_mps2) <= 16.0

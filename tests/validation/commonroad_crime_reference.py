@@ -1,9 +1,9 @@
-"""What commonroad-crime says of two encounters: prints the table that `test_criticality` holds.
+"""What commonroad-crime says of two encounters: prints the table that `safety_checks` holds.
 
 It brings casadi, OpenCV and more along, 700 MB in all, and so stays out of the tests' own
 environment. To make the table anew, with commonroad-crime 0.4.5 installed anywhere:
 
-    python tests/cosim/commonroad_crime_reference.py
+    python tests/validation/commonroad_crime_reference.py
 """
 
 # ruff: noqa: T201

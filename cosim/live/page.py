@@ -1,0 +1,243 @@
+"""The page: the picture with its controls, and the panel beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from nicegui import Client, background_tasks, ui
+from nicegui.events import ValueChangeEventArguments
+
+from cosim.live.layout import SINR_DB
+from cosim.live.panel import Panel
+from cosim.live.player import SPEEDS, Player
+from cosim.live.road_scene import VIEWS, RoadScene
+from cosim.live.stage import Stage
+
+_FRAME_S = 0.05
+_PANEL_S = 0.5
+_FLASH_S = 0.6
+_BIG_STEPS = 10
+_KEYS = {
+    "Space": "pause, go on",
+    "← →": "one step back, on; ten with Shift",
+    "- +": "slower, faster",
+    "Home, End": "to the beginning; to the end, or along with the run",
+    "1 2 3": "chase view, from the top, the whole area",
+    "Z X": "nearer, farther",
+    "N B": "pick the next vehicle, the one before; or click it",
+    "V": "coverage on the ground",
+    "L": "dark or light",
+    "H": "these keys",
+    "Tab": "from control to control, and through the list; Enter tells why",
+}
+_STYLE = """
+body { margin: 0; overflow: hidden; }
+.nicegui-content { padding: 0; }
+.num { font-variant-numeric: tabular-nums; }
+.cosim-legend { background: linear-gradient(to right, %s); }
+.cosim-list td { white-space: normal !important; vertical-align: top; cursor: pointer; }
+:focus-visible { outline: 2px solid #D55E00 !important; outline-offset: 1px; }
+"""
+
+
+class Page:
+    """One person's view of a stage; each page has its own time, view and picked vehicle."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._timeline = stage.timeline
+        self._player = Player(stage.timeline, live=stage.live)
+        self._picked: int | None = None
+        self._covered = False
+        self._held: set[str] = set()
+        self._do: dict[str, Callable[[], object]] = {
+            "Space": self._player.toggle,
+            "ArrowLeft": lambda: self._player.step(-self._stride()),
+            "ArrowRight": lambda: self._player.step(self._stride()),
+            "Minus": lambda: self._change_speed(-1),
+            "NumpadSubtract": lambda: self._change_speed(-1),
+            "Equal": lambda: self._change_speed(1),
+            "NumpadAdd": lambda: self._change_speed(1),
+            "Home": lambda: self._player.seek(0.0),
+            "End": self._player.follow,
+            "Digit1": lambda: self._view.set_value("chase"),
+            "Digit2": lambda: self._view.set_value("top"),
+            "Digit3": lambda: self._view.set_value("area"),
+            "KeyZ": lambda: self._scene.zoom(0.8),
+            "KeyX": lambda: self._scene.zoom(1.25),
+            "KeyN": lambda: self._pick_next(1),
+            "KeyB": lambda: self._pick_next(-1),
+            "KeyV": self._cover,
+            "KeyL": self._turn_light,
+            "KeyH": self._open_help,
+        }
+
+    def build(self) -> None:
+        """Lay the page out and let it play."""
+        scale = self._stage.layout.content["scale"]
+        ui.add_css(_STYLE % ", ".join(f"rgb({r:.0%} {g:.0%} {b:.0%})" for r, g, b in scale))
+        self._dark = ui.dark_mode(value=False)
+        self._help = _help()
+        with ui.row(wrap=False).classes("w-screen h-screen gap-0"):
+            with ui.column().classes("h-full grow gap-0 min-w-0"):
+                with ui.element("div").classes("relative grow w-full min-h-0"):
+                    self._scene = RoadScene("layout", on_pick=self._pick, on_key=self._on_key)
+                    self._build_overlay()
+                self._build_controls()
+            with ui.column().classes("h-full w-[24rem] 2xl:w-[30rem] shrink-0 p-3 gap-2 border-l"):
+                self._panel = Panel(self._stage, self._pick)
+        background_tasks.create(self._play(ui.context.client), name="play")
+
+    def _build_overlay(self) -> None:
+        card = "absolute left-3 rounded px-3 py-1 bg-white/85 dark:bg-black/70 text-sm"
+        with ui.column().classes(f"{card} top-3 gap-0"):
+            ui.label(self._stage.scenario.name).classes("font-bold text-base")
+            self._state = ui.label().classes("num")
+        if self._stage.layout.cells:
+            with ui.column().classes(f"{card} bottom-3 gap-0"):
+                ui.label("SINR to the serving cell [dB]; white: changing cells")
+                ui.element("div").classes("cosim-legend h-2 w-full rounded")
+                with ui.row().classes("w-full justify-between num"):
+                    for level in (SINR_DB[0], sum(SINR_DB) / 2, SINR_DB[1]):
+                        ui.label(f"{level:g}")
+
+    def _build_controls(self) -> None:
+        player = self._player
+        newest = "Along with the run (End)" if self._stage.live else "To the end (End)"
+        with ui.row(wrap=False).classes("w-full items-center px-3 py-1 gap-1 border-t"):
+            _button("first_page", "To the beginning (Home)", lambda: player.seek(0.0))
+            _button("navigate_before", "One step back (←)", lambda: player.step(-1))
+            self._play_button = _button("pause", "Pause, go on (Space)", player.toggle)
+            _button("navigate_next", "One step on (→)", lambda: player.step(1))
+            _button("last_page", newest, player.follow)
+            self._speed = ui.select({speed: f"{speed:g} ×" for speed in SPEEDS}, value=1.0)
+            self._speed.props("dense options-dense borderless aria-label=Speed")
+            self._speed.on_value_change(self._take_speed)
+            self._slider = ui.slider(min=0, max=1, step=0.01, value=0).classes("grow mx-2")
+            self._slider.props("aria-label=Time")
+            self._slider.on(
+                "update:model-value", lambda event: player.seek(float(event.args)), throttle=0.1
+            )
+            self._clock = ui.label().classes("num whitespace-nowrap mr-2")
+            self._view = ui.toggle(list(VIEWS), value=VIEWS[0]).props("dense no-caps unelevated")
+            self._view.on_value_change(lambda event: self._scene.look(event.value))
+            if self._stage.layout.cells:
+                _button("cell_tower", "Coverage on the ground (V)", self._cover)
+            _button("contrast", "Dark or light (L)", self._turn_light)
+            _button("keyboard", "Keys (H)", self._help.open)
+
+    async def _play(self, client: Client) -> None:
+        """Show frame after frame for as long as the page is open."""
+        await client.connected(timeout=60.0)
+        before_s, told_s = time.monotonic(), 0.0
+        shown: tuple[float, int | None] | None = None
+        while not client.is_deleted:
+            now_s = time.monotonic()
+            self._player.move_on(now_s - before_s)
+            before_s = now_s
+            self._pick_first()
+            wanted = (self._player.time_s, self._picked)
+            frame = self._timeline.frame(self._player.time_s)
+            if wanted != shown and await self._scene.show(
+                frame, self._timeline.roster, self._flashing(), self._picked
+            ):
+                shown = wanted
+            if now_s - told_s > _PANEL_S:
+                told_s = now_s
+                self._panel.update(frame, self._picked)
+            self._update_controls()
+            await asyncio.sleep(max(_FRAME_S - (time.monotonic() - now_s), 0.005))
+
+    def _update_controls(self) -> None:
+        player = self._player
+        first_s, last_s = self._timeline.span_s
+        if self._stage.live and self._timeline.ended is None:
+            state = "running" if player.following else "running; End goes along with it"
+        else:
+            state = self._timeline.ended or "recorded"
+        self._state.set_text(state)
+        self._play_button.props(f"icon={'pause' if player.playing else 'play_arrow'}")
+        self._clock.set_text(f"{player.time_s:.1f} of {last_s:.1f} s")
+        self._slider.props["min"], self._slider.props["max"] = first_s, max(last_s, first_s + 0.01)
+        self._slider.set_value(round(player.time_s, 1))
+
+    def _on_key(self, code: str, down: bool) -> None:
+        if not code:
+            self._held.clear()
+        elif not down:
+            self._held.discard(code)
+        else:
+            self._held.add(code)
+            if code in self._do:
+                self._do[code]()
+
+    def _stride(self) -> int:
+        return _BIG_STEPS if self._held & {"ShiftLeft", "ShiftRight"} else 1
+
+    def _change_speed(self, by: int) -> None:
+        at = SPEEDS.index(self._player.speed) + by
+        self._speed.set_value(SPEEDS[min(max(at, 0), len(SPEEDS) - 1)])
+
+    def _take_speed(self, event: ValueChangeEventArguments[float]) -> None:
+        self._player.speed = event.value
+        self._player.following = False
+
+    def _flashing(self) -> list[int]:
+        """Numbers of those who have just changed cells."""
+        now_s = self._player.time_s
+        recent = self._timeline.handed_over(now_s - _FLASH_S, now_s)
+        return [number for who in recent if (number := self._timeline.number_of(who)) is not None]
+
+    def _pick(self, number: int) -> None:
+        self._picked = number
+
+    def _pick_first(self) -> None:
+        """Pick a driven vehicle, as long as the person hasn't picked anyone."""
+        if self._picked is None:
+            numbers = map(self._timeline.number_of, self._stage.scenario.driven_ids)
+            self._picked = next((number for number in numbers if number is not None), None)
+
+    def _pick_next(self, by: int) -> None:
+        here = sorted(self._timeline.frame(self._player.time_s).users[:, 0].astype(int).tolist())
+        if not here:
+            return
+        at = here.index(self._picked) if self._picked in here else -by
+        self._picked = here[(at + by) % len(here)]
+
+    def _open_help(self) -> None:
+        self._help.open()
+
+    def _cover(self) -> None:
+        background_tasks.create(self._lay_coverage(), name="coverage")
+
+    async def _lay_coverage(self) -> None:
+        """Lay the coverage on the ground, or take it away; it takes a second the first time."""
+        self._covered = not self._covered
+        coverage = None
+        if self._covered:
+            coverage = await asyncio.to_thread(lambda: self._stage.coverage)
+        self._scene.cover(coverage)
+
+    def _turn_light(self) -> None:
+        self._dark.toggle()
+        self._scene.paint(bool(self._dark.value))
+
+
+def _button(icon: str, tells: str, do: Callable[[], object]) -> ui.button:
+    button = ui.button(icon=icon, on_click=do).props(f'flat round dense aria-label="{tells}"')
+    with button:
+        ui.tooltip(tells)
+    return button
+
+
+def _help() -> ui.dialog:
+    with ui.dialog() as dialog, ui.card():
+        ui.label("Keys").classes("font-bold")
+        with ui.grid(columns="auto auto").classes("gap-x-6 gap-y-1"):
+            for keys, what in _KEYS.items():
+                ui.label(keys).classes("font-mono")
+                ui.label(what)
+        ui.button("Close", on_click=dialog.close).props("flat")
+    return dialog

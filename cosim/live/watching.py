@@ -1,0 +1,34 @@
+"""Who looks on at a run for the page."""
+
+from __future__ import annotations
+
+from cosim.live.stage import Stage
+from cosim.onlooker import Bridge, Onlooker
+from cosim.pace import Pace
+from cosim.recording import Columns
+from vehicles.driving.person import Seat
+
+
+class Watching(Onlooker):
+    """Tells the page of a run what is recorded, at the scenario's pace or at that of the clock.
+
+    Args:
+        stage: what the page is about.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.pace = Pace(stage.scenario.pace or 1.0)
+        self._stage = stage
+
+    def begin(self, bridge: Bridge) -> None:
+        """Nothing to get ready."""
+
+    def seat(self, vehicle: str) -> Seat | None:
+        """Nobody sits anywhere."""
+
+    def observe(self, table: str, columns: Columns) -> None:
+        """Keep what is recorded for the page."""
+        self._stage.timeline.add(table, columns)
+
+    def tick(self, now_ns: int) -> None:
+        """Nothing is asked of the run."""

@@ -1,0 +1,226 @@
+"""What the page shows, without a browser: time, who was where, and who may open it."""
+
+import asyncio
+import base64
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosim.live.guard import Guard
+from cosim.live.layout import lay_out
+from cosim.live.player import Player
+from cosim.live.stage import Stage
+from cosim.live.timeline import Timeline
+from cosim.live.watching import Watching
+from cosim.recording import read_table
+from cosim.run import run
+from cosim.scenario import load_scenario
+from cosim.shipped import find_scenario
+from tests.runs import run_scenario
+
+
+def _add_users(timeline: Timeline, time_s: float, **x_m: float) -> None:
+    ids = list(x_m)
+    nothing = np.zeros(len(ids))
+    columns = {"y_m": nothing, "z_m": nothing, "heading_rad": nothing + 3.1 - 6.2 * (time_s > 1)}
+    position = np.array(list(x_m.values()))
+    speed = np.full(len(ids), time_s)
+    timeline.add(
+        "bodies",
+        {
+            "time_s": nothing,
+            "id": ids,
+            "kind": ["car"] * len(ids),
+            **dict.fromkeys(("length_m", "width_m", "height_m"), nothing + 2),
+        },
+    )
+    timeline.add(
+        "road_users",
+        {"time_s": nothing + time_s, "id": ids, "x_m": position, "speed_mps": speed, **columns},
+    )
+
+
+@pytest.fixture
+def timeline() -> Timeline:
+    timeline = Timeline(("west/0",))
+    _add_users(timeline, 1.0, ego=10.0, jumps=0.0, leaves=5.0)
+    _add_users(timeline, 2.0, ego=20.0, jumps=900.0, comes=7.0)
+    return timeline
+
+
+def test_between_two_steps_everyone_is_on_the_way(timeline: Timeline) -> None:
+    frame = timeline.frame(1.25)
+    x_m = {timeline.roster[int(row[0])].id: row[1] for row in frame.users}
+    assert x_m == pytest.approx({"ego": 12.5, "jumps": 0.0, "leaves": 5.0})
+    # Turning from 3.1 to -3.1 rad is a turn of 0.08 rad to the left.
+    assert frame.users[0, 4] == pytest.approx(3.1 + 0.25 * (2 * np.pi - 6.2), abs=1e-5)
+    assert {timeline.roster[int(row[0])].id for row in timeline.frame(2.0).users} == {
+        "ego",
+        "jumps",
+        "comes",
+    }
+
+
+def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline) -> None:
+    ms = 1_000_000
+    timeline.add(
+        "packets",
+        {
+            "packet_id": [1, 2, 3, 4],
+            "sender": ["comes", "comes", "ego", "comes"],
+            "receiver": ["ego", "ego", "server", "ego"],
+            "fate": ["delivered", "delivered", "delivered", "radio"],
+            "sent_ns": np.array([1000, 1000, 1500, 1000]) * ms,
+            "ended_ns": np.array([1010, 1040, 1520, 1090]) * ms,
+        },
+    )
+    ego = timeline.number_of("ego")
+    assert ego is not None
+    series = timeline.series(ego, 2.0, 10.0)
+    assert series.delay_ms.ravel().tolist() == pytest.approx([1.0, 40.0, 1.5, 20.0])
+    assert series.speed_mps.tolist() == [[1.0, 1.0], [2.0, 2.0]]
+
+
+def test_decisions_are_listed_when_they_change(timeline: Timeline) -> None:
+    reasons = ["follow", "follow", "warned", "follow"]
+    timeline.add(
+        "decisions",
+        {
+            "time_s": [1.0, 1.1, 1.2, 1.3],
+            "vehicle": ["ego"] * 4,
+            "function": ["acc"] * 4,
+            "reason": reasons,
+            "wanted_acceleration_mps2": [0.0, 0.0, -3.0, 0.0],
+        },
+    )
+    listed = timeline.entries(1.25, {"ego"}, 10)
+    assert [(entry.time_s, entry.text) for entry in listed] == [
+        (1.2, "acc: warned, -3.0 m/s²"),
+        (1.0, "acc: follow, +0.0 m/s²"),
+    ]
+    assert timeline.entries(1.25, {"comes"}, 10) == []
+
+
+def test_a_player_pauses_steps_and_ends(timeline: Timeline) -> None:
+    player = Player(timeline, live=False)
+    player.speed = 2.0
+    player.move_on(0.25)
+    assert player.time_s == 1.5
+    player.toggle()
+    player.move_on(5.0)
+    assert player.time_s == 1.5
+    player.step(1)
+    assert player.time_s == 2.0
+    player.step(-1)
+    assert player.time_s == 1.0
+    player.toggle()
+    player.move_on(5.0)
+    assert (player.time_s, player.playing) == (2.0, False)
+    player.toggle()
+    assert (player.time_s, player.playing) == (1.0, True)
+
+
+def test_a_player_goes_along_with_a_run_until_the_person_goes_back(timeline: Timeline) -> None:
+    player = Player(timeline, live=True)
+    player.move_on(0.05)
+    assert player.time_s == pytest.approx(1.9)
+    _add_users(timeline, 5.0, ego=50.0)
+    player.move_on(0.05)
+    assert player.time_s == pytest.approx(4.9)
+    player.toggle()
+    player.move_on(0.05)
+    assert player.time_s == pytest.approx(4.9)
+    player.follow()
+    player.move_on(0.05)
+    assert player.following
+
+
+def test_the_layout_covers_the_road_it_is_made_of() -> None:
+    layout = lay_out(load_scenario(find_scenario("highway_brake"), []))
+    assert layout.cells[:2] == ("west/0", "west/1")
+    assert layout.content["masts"][0] == [400.0, 60.0, 35.0]
+    triangles = _unpacked(layout.content["roads"]).reshape(-1, 3, 2)
+    one, two = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    twice_m2 = one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
+    assert (twice_m2 > 0).all()
+    # Four lanes of 3.75 m, and a kerb of 0.3 m on both sides.
+    x_min, _, x_max, _ = layout.content["bounds"]
+    assert twice_m2.sum() / 2 / (x_max - x_min) == pytest.approx(15.6, rel=0.01)
+
+
+def test_the_page_of_a_run_says_what_its_tables_say(tmp_path: Path) -> None:
+    changed = ["duration_s=5", "events=[]", "pace=100"]
+    scenario = load_scenario(find_scenario("highway_brake"), changed)
+    stage = Stage(scenario, tmp_path / "observed", live=True)
+    outcome = run(scenario, tmp_path / "observed", onlooker=Watching(stage))
+    assert (
+        outcome.digest
+        == run_scenario("highway_brake", tmp_path / "alone", "duration_s=5", "events=[]").digest
+    )
+    users = read_table(tmp_path / "observed", "road_users")
+    last = users[users["time_s"] == users["time_s"].max()]
+    frame = stage.timeline.frame(float(last["time_s"].iloc[0]))
+    shown = {stage.timeline.roster[int(row[0])].id: row[1] for row in frame.users}
+    assert shown == pytest.approx(dict(zip(last["id"], last["x_m"], strict=True)), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("token", "headers", "query", "status"),
+    [
+        (None, {"host": "127.0.0.1:8080"}, "", 200),
+        (None, {"host": "localhost:8080", "origin": "http://localhost:8080"}, "", 200),
+        (None, {"host": "rebound.example"}, "", 403),
+        (None, {"host": "127.0.0.1:8080", "origin": "http://elsewhere.example"}, "", 403),
+        ("secret", {"host": "car.example"}, "", 403),
+        ("secret", {"host": "car.example"}, "token=guess", 403),
+        ("secret", {"host": "car.example"}, "token=secret", 200),
+        ("secret", {"host": "car.example", "cookie": "cosim_token=secret"}, "", 200),
+    ],
+)
+def test_who_may_open_the_page(
+    token: str | None, headers: dict[str, str], query: str, status: int
+) -> None:
+    assert _asked(token, "http", headers, query)[0]["status"] == status
+    [answer, *_] = _asked(token, "websocket", headers, query)
+    assert answer["type"] == ("websocket.accept" if status == 200 else "websocket.close")
+
+
+def test_a_token_in_the_address_becomes_a_cookie() -> None:
+    [start, *_] = _asked("secret", "http", {"host": "car.example"}, "token=secret")
+    [(name, cookie)] = start["headers"]
+    assert name == b"set-cookie"
+    assert cookie.startswith(b"cosim_token=secret;")
+
+
+def _unpacked(text: str) -> Any:
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def _asked(
+    token: str | None, kind: str, headers: dict[str, str], query: str
+) -> list[MutableMapping[str, Any]]:
+    """What a guarded application answers to one request."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+        else:
+            await send({"type": "http.response.start", "status": 200})
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": kind,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "query_string": query.encode(),
+    }
+    asyncio.run(Guard(app, token)(scope, receive, send))
+    return sent

@@ -1,0 +1,162 @@
+"""The page in a real browser: a recorded run, and one that goes on."""
+
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from cosim.recording import read_manifest
+from tests.e2e.conftest import run_cosim
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+# A short piece of a drive with a warning and changes of cell in it.
+BRAKES = "events=[{at_s: 3, brake: {vehicle: lead, deceleration_mps2: 8}}]"
+SCENARIO = ["highway_brake", "--set", "duration_s=12", "--set", BRAKES]
+_READY_MS = 60_000
+# A browser that draws by processor alone beside a run is slow to answer.
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser that draws WebGL without a GPU."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without a page."""
+    out = tmp_path_factory.mktemp("runs") / "recorded"
+    done = run_cosim("run", *SCENARIO, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_a_recorded_run_is_watched_with_the_keyboard(
+    browser: Browser, recorded: Path, start_cosim: Callable[..., Popen[str]]
+) -> None:
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    asked_for: list[str] = []
+    broken: list[str] = []
+    page.on("request", lambda request: asked_for.append(request.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    url = _url(start_cosim("watch", recorded, "--port", 0))
+    _open(page, url)
+
+    first = _ego_x_m(page)
+    page.wait_for_function("x => roadScene.users[1] > x + 10", arg=first)
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Pause, go on")).to_contain_text("play_arrow")
+    time.sleep(0.3)
+    before = _clock(page).inner_text()
+    paused_s, paused_x_m = _shown_s(page), _ego_x_m(page)
+    time.sleep(0.7)
+    assert _ego_x_m(page) == paused_x_m
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function("x => roadScene.users[1] > x", arg=paused_x_m)
+    expect(_clock(page)).not_to_have_text(before)
+    assert _shown_s(page) == pytest.approx(paused_s + 1.0, abs=0.15)
+
+    page.keyboard.press("End")
+    expect(page.get_by_text("12.0 of 12.0 s")).to_be_visible()
+    decision = page.get_by_role("row").filter(has_text="emergency_brake_warning").first
+    decision.press("Enter")
+    why = page.get_by_role("dialog")
+    expect(why).to_contain_text("wants to brake")
+    at_s = re.match(r"\s*([\d.]+) s", why.inner_text())
+    assert at_s is not None
+    told = run_cosim("why", recorded, "--at", at_s.group(1)).stdout
+    assert told.strip() in why.inner_text()
+
+    assert broken == []
+    # It works offline: nothing is loaded from elsewhere.
+    own = (url, url.replace("http", "ws"), "blob:", "data:")
+    assert [address for address in asked_for if not address.startswith(own)] == []
+    page.close()
+
+
+def test_pages_come_and_go_and_leave_the_run_as_it_was(
+    browser: Browser, recorded: Path, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
+) -> None:
+    out = tmp_path / "shown"
+    process = start_cosim("run", *SCENARIO, "--out", out, "--live", "--port", 0, "-q")
+    url = _url(process)
+    first, second, third = (browser.new_page() for _ in range(3))
+    _open(first, url)
+    before = _ego_x_m(first)
+    first.wait_for_function("x => roadScene.users[1] > x + 5", arg=before)
+    _open(second, url)
+    first.close()
+    # The third is cut off in the middle of it all.
+    third.goto(url)
+    third.context.set_offline(True)
+    third.evaluate("window.socket?.io.engine.close()")
+    expect(second.get_by_text("the run has ended")).to_be_visible(timeout=60_000)
+    for page in (second, third):
+        page.close()
+    assert process.wait(timeout=60) == 0
+    assert read_manifest(out)["digest"] == read_manifest(recorded)["digest"]
+
+
+def test_other_machines_need_the_token(
+    recorded: Path, start_cosim: Callable[..., Popen[str]]
+) -> None:
+    url = _url(start_cosim("watch", recorded, "--port", 0, "--host", "127.0.0.1"))
+    assert "?token=" in url
+    with urllib.request.urlopen(url) as answer:
+        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(url.partition("?")[0])
+    refused.value.close()
+
+
+def test_a_port_in_use_is_told_in_a_line(
+    recorded: Path, start_cosim: Callable[..., Popen[str]]
+) -> None:
+    url = _url(start_cosim("watch", recorded, "--port", 0))
+    port = url.rstrip("/").rpartition(":")[2]
+    done = run_cosim("watch", recorded, "--port", port)
+    assert done.returncode == 2
+    assert re.fullmatch(rf"cosim: .*--port {port}: .*in use.*\n", done.stderr)
+
+
+def _url(process: Popen[str]) -> str:
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    found = re.search(r"http://\S+", line)
+    assert found is not None, line + process.stderr.read()
+    return found.group()
+
+
+def _open(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_function("window.roadScene?.users && roadScene.ring.visible", timeout=_READY_MS)
+
+
+def _ego_x_m(page: Page) -> Any:
+    """Where the first one in the picture is, which is the ego."""
+    return page.evaluate("roadScene.users[1]")
+
+
+def _clock(page: Page) -> Locator:
+    return page.get_by_text(re.compile(r"^[\d.]+ of [\d.]+ s$"))
+
+
+def _shown_s(page: Page) -> float:
+    return float(_clock(page).inner_text().split()[0])
