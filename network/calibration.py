@@ -52,7 +52,7 @@ _SURE = 1e-3
 _TINY = 1e-12
 _NODES = 15
 _BLOCK_M = 200.0
-_STANDING_M = 2.0
+_STANDING_M = 5.0
 _LAG_M, _LAG_ROWS = 300.0, 60
 _LEAST_PAIRS = 200
 
@@ -92,7 +92,7 @@ class Measurements(NamedTuple):
         )
 
     def on_the_move(self) -> Measurements:
-        """Return the rows without those within 2 m of the one before: they say the same again."""
+        """Return the rows without those within 5 m of the one before: they say the same again."""
         kept = np.zeros(len(self.x_m), dtype=bool)
         last: dict[tuple[int, int], tuple[float, float]] = {}
         rows = zip(self.drive, self.cell, self.x_m, self.y_m, strict=True)
@@ -188,7 +188,7 @@ def calibrate(
     Args:
         measurements: What was measured where.
         network: What is known of the network.
-        on_step: Called after each of `STEPS` parts of the work.
+        on_step: Called after each of at most `STEPS` parts of the work.
 
     Raises:
         ValueError: Too few measurements.
@@ -202,7 +202,10 @@ def calibrate(
     start = _start(heard, network)
     vector = _fit(heard, start, with_tilt=False)
     on_step()
-    tilted = _fit(heard, _near_best_tilt(heard, vector, on_step), with_tilt=True)
+    # Cells that radiate alike all around have no tilt to speak of.
+    tilted = vector
+    if not np.isnan(network.cells.azimuth_rad).all():
+        tilted = _fit(heard, _near_best_tilt(heard, vector, on_step), with_tilt=True)
     # The Bayesian information criterion: a tilt that explains no more than chance would is none.
     gained = _log_likelihoods(tilted, heard).sum() - _log_likelihoods(vector, heard).sum()
     with_tilt = bool(2.0 * gained > np.log(len(measured.x_m)))
