@@ -208,7 +208,9 @@ def why(
     ] = None,
     event: Annotated[
         str | None,
-        typer.Option(help="The decision at the first collision, hard_brake, fallback or mrm."),
+        typer.Option(
+            help="The decision at the first collision, hard_brake, fallback, mrm, refused_command."
+        ),
     ] = None,
     against: Annotated[
         str | None,

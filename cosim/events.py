@@ -68,6 +68,7 @@ class Input(Settings):
     throttle: float = Field(0.0, ge=0, le=1)
     brake: float = Field(0.0, ge=0, le=1)
     hand_brake: bool = False
+    reverse: bool = False
     keys: bool = Field(False, description="By keys: wheel and pedals take their time to follow.")
 
     @property

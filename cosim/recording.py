@@ -116,7 +116,20 @@ SCHEMAS: dict[str, pa.Schema] = {
             "sensed": pa.list_(pa.string()),
             "packets": pa.list_(pa.int64()),
             "message_ages_ms": pa.list_(pa.float64()),
-            "refused": pa.list_(pa.string()),
+        }
+    ),
+    "commands": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "command": _NAME,
+            "kind": _NAME,
+            "given_s": pa.float64(),
+            "valid_until_s": pa.float64(),
+            "packet_id": pa.int64(),
+            "heard_s": pa.float64(),
+            "accepted": pa.bool_(),
+            "reason": pa.string(),
         }
     ),
     "remote_driving": pa.schema(
@@ -182,6 +195,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "throttle": pa.float64(),
             "brake": pa.float64(),
             "hand_brake": pa.bool_(),
+            "reverse": pa.bool_(),
             "keys": pa.bool_(),
         }
     ),

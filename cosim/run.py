@@ -36,6 +36,7 @@ from cosim.sides.forwarding import Forwarders
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.operator import Operator
+from cosim.sides.perception import SharedPerception
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.roadside import RoadsideUnits
@@ -44,9 +45,10 @@ from cosim.sides.twins import Twins
 from cosim.sides.vehicles import DrivenVehicles, EmbeddedVehicles
 from cosim.traffic.buildings import Building, read_buildings, sight_past
 from cosim.traffic.files import net_and_additional
-from cosim.traffic.net import net_bounds_m, net_frame, net_georeference
+from cosim.traffic.net import net_bounds_m, net_georeference
 from cosim.traffic.sumo import SumoTraffic
 from network import LinkModel, open_link
+from vehicles.messages.frame import Frame
 from vehicles.state import RoadUsers
 
 # Extents of one road, once as SUMO's net and once by way of OpenDRIVE.
@@ -200,7 +202,8 @@ def _build(
     events = Events(scenario.events)
     settings = scenario.vehicles
     net, additional = net_and_additional(scenario.traffic)
-    frame = net_frame(net)
+    georeference = net_georeference(net)
+    frame = Frame(georeference)
     buildings = read_buildings(net, additional, scenario.traffic.buildings)
     outlines = [building.outline for building in buildings]
     sight = shapely.STRtree(outlines) if outlines else None
@@ -250,6 +253,11 @@ def _build(
                 seed=scenario.seed,
             )
         )
+    sharing = [one for one in settings.driven if one.shares_perception]
+    if sharing:
+        sides.append(
+            SharedPerception(sharing, driving, vehicles, users, link, scenario.v2x, frame=frame)
+        )
     if scenario.v2x.roadside is not None:
         sides.append(
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
@@ -268,13 +276,14 @@ def _build(
         sides.append(remote)
         sources.append(remote)
     if scenario.twins is not None:
-        plane = net_georeference(net)
-        telemetry = TelemetryUnits(users, vehicles, link, scenario.twins, plane, seed=scenario.seed)
+        telemetry = TelemetryUnits(
+            users, vehicles, link, scenario.twins, georeference, seed=scenario.seed
+        )
         twins = Twins(
             scenario.twins,
             link,
             users,
-            plane,
+            georeference,
             run_id=f"{scenario.name}-{os.urandom(4).hex()}",
             confirm_timeout_s=scenario.watchdog_s,
         )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from cosim.federate import BadInput
+from cosim.live.command import Host, Port, shown_to_driver
+from cosim.live.server import PORT
+
+if TYPE_CHECKING:
+    from cosim.drive.wheel import AtTheWheel
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -20,7 +27,7 @@ def drive(
     ],
     carla: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Drive in this CARLA, in a window."),
+        typer.Option(metavar="HOST:PORT", help="Drive in this CARLA."),
     ] = None,
     remote: Annotated[
         bool, typer.Option("--remote", help="From afar: by pictures and commands over the link.")
@@ -32,30 +39,47 @@ def drive(
     overrides: Annotated[
         list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Change one value.")
     ] = [],  # noqa: B006 (typer copies it)
+    web: Annotated[
+        bool | None,
+        typer.Option("--web/--window", help="In the browser, or in a window; there with --carla."),
+    ] = None,
+    host: Host = None,
+    port: Port = PORT,
 ) -> None:
     """Drive a scenario's car: WASD or arrows, space for the hand brake, Escape to leave."""
     from cosim.drive.drive import with_person
-    from cosim.drive.wheel import AtTheWheel
-    from cosim.drive.window import Window
     from cosim.folders import fresh_folder
     from cosim.run import REPLAY, run
     from cosim.scenario import load_scenario
     from cosim.shipped import find_scenario
 
     if carla is not None:
-        host, port = _address(carla)
-        server = [f"vehicles.carla.host={host}", f"vehicles.carla.port={port}"]
+        at, number = _address(carla)
+        server = [f"vehicles.carla.host={at}", f"vehicles.carla.port={number}"]
         overrides = [*overrides, "vehicles.backend=carla", *server]
     loaded = load_scenario(find_scenario(scenario), overrides)
     loaded, name = with_person(loaded, vehicle, remote=remote)
     run_dir = record or fresh_folder(loaded.name)
-    with Window() as window:
-        wheel = AtTheWheel(name, window, factor=loaded.pace or 1.0)
-        with wheel.interruptible():
-            outcome = run(loaded, run_dir, onlooker=wheel)
+    in_browser = carla is None if web is None else web
+    seat: AbstractContextManager[AtTheWheel]
+    if in_browser:
+        seat = shown_to_driver(loaded, run_dir, name, host=host, port=port)
+    else:
+        seat = _in_window(name, loaded.pace or 1.0)
+    with seat as wheel, wheel.interruptible():
+        outcome = run(loaded, run_dir, onlooker=wheel)
     _out.print(f"run folder  {run_dir}", markup=False)
     _out.print(f"digest      {outcome.digest}", markup=False)
     _out.print(f"again       cosim run {run_dir / REPLAY}", markup=False)
+
+
+@contextmanager
+def _in_window(vehicle: str, factor: float) -> Iterator[AtTheWheel]:
+    from cosim.drive.wheel import AtTheWheel
+    from cosim.drive.window import Window
+
+    with Window() as window:
+        yield AtTheWheel(vehicle, window, factor=factor)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from cosim.live.server import PORT, PageServer
 if TYPE_CHECKING:
     # Draw in what other commands don't need.
     from cosim.live.watching import Watching
+    from cosim.live.wheel import AtThePage
     from cosim.scenario import Scenario
 
 Host = Annotated[
@@ -68,6 +69,26 @@ def shown_live(
             _say("the page stays until it is closed (Ctrl-C ends)")
             with suppress(KeyboardInterrupt):
                 page.wait_until_left()
+
+
+@contextmanager
+def shown_to_driver(
+    scenario: Scenario, run_dir: Path, vehicle: str, *, host: str | None, port: int
+) -> Iterator[AtThePage]:
+    """Serve the page of a drive and wait until it is opened; gives the person at the wheel.
+
+    Raises:
+        BadInput: as `PageServer`.
+    """
+    from cosim.live.stage import Stage
+    from cosim.live.wheel import AtThePage
+
+    stage = Stage(scenario, run_dir, live=True)
+    wheel = AtThePage(vehicle, stage)
+    with PageServer(stage, host=host, port=port) as page:
+        _say(f"drive at {page.url} (the drive begins when it is opened)")
+        page.wait_until_open()
+        yield wheel
 
 
 def _say(line: str) -> None:

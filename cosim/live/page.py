@@ -9,11 +9,14 @@ from collections.abc import Callable
 from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
+from cosim.clock import to_s
+from cosim.drive.view import View
 from cosim.live.layout import SINR_DB
 from cosim.live.panel import Panel
 from cosim.live.player import SPEEDS, Player
 from cosim.live.road_scene import VIEWS, RoadScene
 from cosim.live.stage import Stage
+from cosim.live.timeline import Frame
 
 _FRAME_S = 0.05
 _PANEL_S = 0.5
@@ -32,6 +35,11 @@ _KEYS = {
     "H": "these keys",
     "Tab": "from control to control, and through the list; Enter tells why",
 }
+# Keys that are the car's while a person drives.
+_AT_THE_WHEEL = {"Space", "KeyW", "KeyA", "KeyS", "KeyD"} | {
+    f"Arrow{way}" for way in ("Up", "Down", "Left", "Right")
+}
+_DRIVING = "W A S D or arrows: drive.  Space: hand brake.  Esc: leave."
 _STYLE = """
 body { margin: 0; overflow: hidden; }
 .nicegui-content { padding: 0; }
@@ -52,6 +60,7 @@ class Page:
         self._picked: int | None = None
         self._covered = False
         self._held: set[str] = set()
+        self._screen = stage.screen
         self._do: dict[str, Callable[[], object]] = {
             "Space": self._player.toggle,
             "ArrowLeft": lambda: self._player.step(-self._stride()),
@@ -103,24 +112,19 @@ class Page:
                     for level in (SINR_DB[0], sum(SINR_DB) / 2, SINR_DB[1]):
                         ui.label(f"{level:g}")
 
+        if self._screen is not None:
+            with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
+                self._warnings = ui.label().classes("rounded px-4 py-1 whitespace-pre-wrap")
+                self._warnings.classes("text-lg font-bold bg-amber-500 text-black")
+            with ui.column().classes(f"{card} top-20 gap-0"):
+                self._dash = ui.label().classes("num whitespace-pre-wrap")
+
     def _build_controls(self) -> None:
-        player = self._player
-        newest = "Along with the run (End)" if self._stage.live else "To the end (End)"
         with ui.row(wrap=False).classes("w-full items-center px-3 py-1 gap-1 border-t"):
-            _button("first_page", "To the beginning (Home)", lambda: player.seek(0.0))
-            _button("navigate_before", "One step back (←)", lambda: player.step(-1))
-            self._play_button = _button("pause", "Pause, go on (Space)", player.toggle)
-            _button("navigate_next", "One step on (→)", lambda: player.step(1))
-            _button("last_page", newest, player.follow)
-            self._speed = ui.select({speed: f"{speed:g} ×" for speed in SPEEDS}, value=1.0)
-            self._speed.props("dense options-dense borderless aria-label=Speed")
-            self._speed.on_value_change(self._take_speed)
-            self._slider = ui.slider(min=0, max=1, step=0.01, value=0).classes("grow mx-2")
-            self._slider.props("aria-label=Time")
-            self._slider.on(
-                "update:model-value", lambda event: player.seek(float(event.args)), throttle=0.1
-            )
-            self._clock = ui.label().classes("num whitespace-nowrap mr-2")
+            if self._screen is None:
+                self._build_player()
+            else:
+                ui.label(_DRIVING).classes("grow")
             self._view = ui.toggle(list(VIEWS), value=VIEWS[0]).props("dense no-caps unelevated")
             self._view.on_value_change(lambda event: self._scene.look(event.value))
             if self._stage.layout.cells:
@@ -128,9 +132,28 @@ class Page:
             _button("contrast", "Dark or light (L)", self._turn_light)
             _button("keyboard", "Keys (H)", self._help.open)
 
+    def _build_player(self) -> None:
+        player = self._player
+        newest = "Along with the run (End)" if self._stage.live else "To the end (End)"
+        _button("first_page", "To the beginning (Home)", lambda: player.seek(0.0))
+        _button("navigate_before", "One step back (←)", lambda: player.step(-1))
+        self._play_button = _button("pause", "Pause, go on (Space)", player.toggle)
+        _button("navigate_next", "One step on (→)", lambda: player.step(1))
+        _button("last_page", newest, player.follow)
+        self._speed = ui.select({speed: f"{speed:g} ×" for speed in SPEEDS}, value=1.0)
+        self._speed.props("dense options-dense borderless aria-label=Speed")
+        self._speed.on_value_change(self._take_speed)
+        self._slider = ui.slider(min=0, max=1, step=0.01, value=0).classes("grow mx-2")
+        self._slider.props("aria-label=Time")
+        self._slider.on(
+            "update:model-value", lambda event: player.seek(float(event.args)), throttle=0.1
+        )
+        self._clock = ui.label().classes("num whitespace-nowrap mr-2")
+
     async def _play(self, client: Client) -> None:
         """Show frame after frame for as long as the page is open."""
         await client.connected(timeout=60.0)
+        client.on_disconnect(lambda: self._on_key("", False))
         before_s, told_s = time.monotonic(), 0.0
         shown: tuple[float, int | None] | None = None
         while not client.is_deleted:
@@ -138,19 +161,41 @@ class Page:
             self._player.move_on(now_s - before_s)
             before_s = now_s
             self._pick_first()
-            wanted = (self._player.time_s, self._picked)
-            frame = self._timeline.frame(self._player.time_s)
-            if wanted != shown and await self._scene.show(
-                frame, self._timeline.roster, self._flashing(), self._picked
-            ):
-                shown = wanted
+            frame = self._frame()
+            wanted = (frame.time_s, self._picked)
+            if wanted != shown:
+                in_time = await self._scene.show(
+                    frame, self._timeline.roster, self._flashing(frame.time_s), self._picked
+                )
+                shown = wanted if in_time else shown
+                if self._screen is not None and not in_time:
+                    # Nobody drives blindly.
+                    self._screen.key("", False)
             if now_s - told_s > _PANEL_S:
                 told_s = now_s
                 self._panel.update(frame, self._picked)
             self._update_controls()
             await asyncio.sleep(max(_FRAME_S - (time.monotonic() - now_s), 0.005))
 
+    def _frame(self) -> Frame:
+        """What is to be seen now; of a person afar, what their picture shows."""
+        if self._screen is None or (view := self._screen.view) is None:
+            return self._timeline.frame(self._player.time_s)
+        now_s = to_s(view.now_ns)
+        if view.remote:
+            age_s = view.picture_age_ms * 1e-3
+            return self._timeline.frame(now_s - age_s if view.picture else 0.0)
+        frame = self._timeline.frame_ahead(now_s)
+        if view.here is not None:
+            ego = view.here.ego
+            own = frame.users[:, 0] == self._timeline.number_of(self._screen.user_id)
+            frame.users[own, 1:6] = (ego.x_m, ego.y_m, 0.0, ego.heading_rad, ego.speed_mps)
+        return frame
+
     def _update_controls(self) -> None:
+        if self._screen is not None:
+            self._update_dash(self._screen.view)
+            return
         player = self._player
         first_s, last_s = self._timeline.span_s
         if self._stage.live and self._timeline.ended is None:
@@ -163,7 +208,26 @@ class Page:
         self._slider.props["min"], self._slider.props["max"] = first_s, max(last_s, first_s + 0.01)
         self._slider.set_value(round(player.time_s, 1))
 
+    def _update_dash(self, view: View | None) -> None:
+        self._state.set_text(self._timeline.ended or ("driving" if view else "waiting for the run"))
+        self._warnings.set_visibility(bool(view and view.warnings))
+        if view is None:
+            return
+        self._warnings.set_text("\n".join(view.warnings))
+        lines = [f"{name} {value}" for name, value in view.lines]
+        if view.remote and view.picture is not None:
+            lines.append(f"view {view.picture_age_ms:.0f} ms old")
+        inputs = view.inputs
+        brake = max(inputs.brake, float(inputs.hand_brake))
+        wheel = "left" if inputs.steering > 0 else "right" if inputs.steering < 0 else "straight"
+        lines.append(f"throttle {inputs.throttle:.0%}, brake {brake:.0%}, {wheel}")
+        self._dash.set_text("\n".join(lines))
+
     def _on_key(self, code: str, down: bool) -> None:
+        if self._screen is not None:
+            self._screen.key(code, down)
+            if code in _AT_THE_WHEEL:
+                return
         if not code:
             self._held.clear()
         elif not down:
@@ -184,9 +248,8 @@ class Page:
         self._player.speed = event.value
         self._player.following = False
 
-    def _flashing(self) -> list[int]:
+    def _flashing(self, now_s: float) -> list[int]:
         """Numbers of those who have just changed cells."""
-        now_s = self._player.time_s
         recent = self._timeline.handed_over(now_s - _FLASH_S, now_s)
         return [number for who in recent if (number := self._timeline.number_of(who)) is not None]
 
@@ -196,7 +259,9 @@ class Page:
     def _pick_first(self) -> None:
         """Pick a driven vehicle, as long as the person hasn't picked anyone."""
         if self._picked is None:
-            numbers = map(self._timeline.number_of, self._stage.scenario.driven_ids)
+            driven = self._stage.scenario.driven_ids
+            names = [self._screen.user_id] if self._screen is not None else driven
+            numbers = map(self._timeline.number_of, names)
             self._picked = next((number for number in numbers if number is not None), None)
 
     def _pick_next(self, by: int) -> None:

@@ -226,6 +226,7 @@ export default {
       const users = floats(frame.users);
       const links = floats(frame.links);
       this.users = users;
+      this.picked = frame.picked;
       this.place = new Map();
       this.members = this.bodies.map(() => []);
       for (let i = 0; i < users.length; i += POSE) {
@@ -361,7 +362,7 @@ export default {
           if (Number.isNaN(sinr)) return; // No cell: nothing is laid there.
           const share = Math.min(Math.max((sinr - low) / (high - low), 0), 1);
           const { r, g, b } = this.scale[Math.round(share * steps)].clone().convertLinearToSRGB();
-          texels.set([255 * r, 255 * g, 255 * b, 170], 4 * i);
+          texels.set([255 * r, 255 * g, 255 * b, 150], 4 * i);
         });
         const map = new THREE.DataTexture(texels, coverage.columns, values.length / coverage.columns);
         map.colorSpace = THREE.SRGBColorSpace;
@@ -372,7 +373,7 @@ export default {
           new THREE.PlaneGeometry(x1 - x0, y1 - y0),
           new THREE.MeshBasicMaterial({ map, transparent: true, depthWrite: false }),
         );
-        this.covered.position.set((x0 + x1) / 2, (y0 + y1) / 2, -0.1);
+        this.covered.position.set((x0 + x1) / 2, (y0 + y1) / 2, 0.1);
         this.scene.add(this.covered);
       }
       this.redraw();

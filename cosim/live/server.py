@@ -97,6 +97,11 @@ class PageServer:
 
         return any(client.has_socket_connection for client in list(Client.instances.values()))
 
+    def wait_until_open(self) -> None:
+        """Come back when a browser has opened the page."""
+        while not self.is_open():
+            time.sleep(0.1)
+
     def wait_until_left(self) -> None:
         """Come back when no browser has the page open any more."""
         left_s = time.monotonic()

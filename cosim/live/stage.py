@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosim.live.layout import Layout, coverage_of, lay_out
 from cosim.live.timeline import Timeline
@@ -12,6 +12,9 @@ from cosim.plots.recorded import read_run
 from cosim.recording import SCHEMAS
 from cosim.scenario import Scenario
 from cosim.why import explain, told
+
+if TYPE_CHECKING:
+    from cosim.live.wheel import PageScreen
 
 # What a page shows, bodies first: the others name road users.
 _TABLES = ("bodies", "road_users", "links", "cells", "packets", "handovers", "decisions", "events")
@@ -32,6 +35,8 @@ class Stage:
         self.live = live
         self.layout: Layout = lay_out(scenario)
         self.timeline = Timeline(self.layout.cells)
+        self.screen: PageScreen | None = None
+        """Where a person drives, if one does."""
 
     @cached_property
     def coverage(self) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from cosim.clock import to_s
 from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
+from cosim.sides.vehicles import take_over, write_driven
 from cosim.traffic.sumo import SumoTraffic
 from vehicles.carla.actors import Body, Rgb
 from vehicles.carla.backend import CarlaBackend, Command, DrivenBody, Pose
@@ -20,6 +21,7 @@ from vehicles.carla.lights import TrafficLight, sumo_state, traffic_lights, vehi
 from vehicles.carla.liveness import ClientThread, Liveness, ServerDied, ServerUnreachable
 from vehicles.carla.roads import net_of_opendrive, opendrive_of_net
 from vehicles.carla.sensors import Measured
+from vehicles.dynamics.steps import angle_in_steps, in_steps
 from vehicles.settings import CarlaSettings
 from vehicles.state import Kind, RoadUsers
 from vehicles.weather import WeatherSettings
@@ -127,9 +129,13 @@ class CarlaVehicles:
             self._show_newcomers(to_ns)
             self._obey_traffic_lights()
 
-    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
+    def command(
+        self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
+    ) -> None:
         """What a driven vehicle is to do from now on."""
-        self._commands[name] = Command(acceleration_mps2, steering_rad)
+        self._commands[name] = Command(
+            in_steps(acceleration_mps2), angle_in_steps(steering_rad), backwards
+        )
 
     def wheelbase_m(self, name: str) -> float:
         """Distance of a driven vehicle's axles [m]."""
@@ -191,14 +197,18 @@ class CarlaVehicles:
         users = self._users
         poses, motion = self._call(partial(self._backend.driven_state, list(self.on_road)))
         slots = np.array([users.slot_of(user_id) for user_id in self.on_road.values()])
-        users.x_m[slots] = poses.x_m
-        users.y_m[slots] = poses.y_m
         users.z_m[slots] = poses.z_m
-        users.heading_rad[slots] = poses.heading_rad
-        users.speed_mps[slots] = motion.speed_mps
-        users.acceleration_mps2[slots] = motion.acceleration_mps2
-        users.yaw_rate_radps[slots] = motion.yaw_rate_radps
-        users.stamp_ns[slots] = now_ns
+        write_driven(
+            users,
+            slots,
+            now_ns,
+            x_m=poses.x_m,
+            y_m=poses.y_m,
+            heading_rad=poses.heading_rad,
+            speed_mps=motion.speed_mps,
+            acceleration_mps2=motion.acceleration_mps2,
+            yaw_rate_radps=motion.yaw_rate_radps,
+        )
 
     def _place_driven(self, now_ns: int) -> None:
         """Hand the driven vehicles that have come onto the road to CARLA."""
@@ -211,7 +221,8 @@ class CarlaVehicles:
                 del self._placing[name]
                 continue
             slot = users.slot_of(user_id)
-            pose, speed_mps = self._pose(slot, now_ns)
+            take_over(users, slot, now_ns)
+            pose, speed_mps = self._pose(slot, now_ns), float(users.speed_mps[slot])
             made = self._call(
                 partial(self._backend.add_driven, name, self._models[name], pose, speed_mps)
             )
@@ -270,7 +281,7 @@ class CarlaVehicles:
             return None
         self._tell_once(now_ns, "substitute", user_id, choice.note)
         colour = self._traffic.colour(user_id)
-        return _Newcomer(body, choice.blueprint, colour, self._pose(slot, now_ns)[0])
+        return _Newcomer(body, choice.blueprint, colour, self._pose(slot, now_ns))
 
     def _drop_who_vanished(self, now_ns: int) -> None:
         for user_id in self._backend.vanished():
@@ -279,11 +290,10 @@ class CarlaVehicles:
             del self._shown[user_id]
             self._seen_changes = -1
 
-    def _pose(self, slot: int, now_ns: int) -> tuple[Pose, float]:
-        """Where a road user is at an instant, and its speed [m/s]."""
+    def _pose(self, slot: int, now_ns: int) -> Pose:
+        """Where a road user is at an instant."""
         here = self._users.at(now_ns, np.array([slot]))
-        pose = Pose(*(float(column[0]) for column in here[:4]))
-        return pose, float(here.speed_mps[0])
+        return Pose(*(float(column[0]) for column in here[:4]))
 
     def _vehicle_lights(self) -> dict[str, int]:
         slots = np.array(list(self._shown.values()), np.int64)

@@ -175,7 +175,9 @@ class Driving:
                 ego.speed_mps,
                 self._vehicles.wheelbase_m(name),
             )
-        self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
+        self._vehicles.command(
+            name, choice.proposal.acceleration_mps2, steering, backwards=choice.backwards
+        )
         # Everyone near, seen or not: the truth that criticality is judged by.
         apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
         near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))
@@ -193,7 +195,7 @@ class Driving:
     ) -> None:
         ids, bodies = others
         leader = find_leader(choice.road, ego, bodies)
-        proposal, commanded = choice.proposal, self.commanded.get(name)
+        proposal = choice.proposal
         self._decisions.append(
             {
                 "time_s": to_s(now_ns),
@@ -212,7 +214,6 @@ class Driving:
                 "message_ages_ms": [
                     received.age_ns(now_ns) / NS_PER_MS for received in proposal.messages
                 ],
-                "refused": commanded.take_refused() if commanded else [],
             }
         )
         contacts = {(name, ids[row]) for row in np.flatnonzero(overlapping(ego, bodies)).tolist()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from cosim.traffic.sumo import SumoTraffic
 from network.packet import SERVER
 from vehicles.messages.fleet_command import FleetAnswer, FleetCommand
 from vehicles.messages.kinds import MessageKind
+from vehicles.messages.received import Received
 from vehicles.state import RoadUsers
 from vehicles.twins.commands import encode_answer, encode_command
 
@@ -61,6 +63,7 @@ class Operator:
         self._twins = twins
         self._given = 0
         self._happened: list[tuple[float, str, str, str, str]] = []
+        self._answered: list[dict[str, Any]] = []
 
     def start(self) -> None:
         """Nothing to start."""
@@ -72,19 +75,22 @@ class Operator:
         for user_id, command in self._twins.take_commands():
             self._send(names.get(user_id), user_id, command, to_ns)
         for vehicle, function in self._driving.commanded.items():
-            for command, answer in function.take_answers():
-                self._answer(vehicle, command, answer, to_ns)
+            for heard, answer in function.take_answers():
+                self._answer(vehicle, heard, answer, to_ns)
         for received in self._link.take_at_server(MessageKind.FLEET_ANSWER):
             user_id, answer = received.message
             self._twins.acknowledge(user_id, answer)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
-        """Commands given, accepted and refused since the last call."""
+        """Commands given, accepted and refused since the last call, and what vehicles answered."""
         del last
         happened, self._happened = self._happened, []
         if happened:
             names = ("time_s", "kind", "id", "other", "detail")
             yield "events", dict(zip(names, map(list, zip(*happened, strict=True)), strict=True))
+        answered, self._answered = self._answered, []
+        if answered:
+            yield "commands", {name: [row[name] for row in answered] for name in answered[0]}
 
     def abort(self) -> None:
         """Nothing to abort."""
@@ -125,8 +131,9 @@ class Operator:
         )
 
     def _answer(
-        self, vehicle: str, command: FleetCommand, answer: FleetAnswer, now_ns: int
+        self, vehicle: str, received: Received[FleetCommand], answer: FleetAnswer, now_ns: int
     ) -> None:
+        command = received.message
         user_id = self._vehicles.on_road.get(vehicle)
         if user_id is None:
             return
@@ -136,6 +143,20 @@ class Operator:
             )
         kind = "command_accepted" if answer.accepted else "command_refused"
         self._note(now_ns, kind, vehicle, answer.command_id, answer.reason)
+        self._answered.append(
+            {
+                "time_s": to_s(answer.generation_time_ns),
+                "vehicle": vehicle,
+                "command": command.command_id,
+                "kind": command.kind,
+                "given_s": to_s(command.generation_time_ns),
+                "valid_until_s": to_s(command.valid_until_ns),
+                "packet_id": received.packet_id,
+                "heard_s": to_s(received.received_ns),
+                "accepted": answer.accepted,
+                "reason": answer.reason,
+            }
+        )
         self._link.send(
             np.array([self._users.slot_of(user_id)]),
             np.array([now_ns]),

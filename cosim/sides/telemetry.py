@@ -14,10 +14,10 @@ from network.arrays import Floats, Ints
 from network.draws import Draws, key_of
 from network.packet import SERVER
 from vehicles.carla.sensors import Measured
+from vehicles.georeference import Georeference
 from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
 from vehicles.twins.estimator import STATES
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Forwarded, Telemetry, encode
 

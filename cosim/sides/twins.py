@@ -12,6 +12,7 @@ from cosim.federate import BadInput, SideDied
 from cosim.recording import Columns
 from cosim.sides.link import LinkSide
 from cosim.twins.tables import happened_columns, twin_columns
+from vehicles.georeference import Georeference
 from vehicles.messages.fleet_command import FleetAnswer, FleetCommand
 from vehicles.messages.kinds import MessageKind
 from vehicles.state import RoadUsers
@@ -19,7 +20,6 @@ from vehicles.twins.broker import BrokerAddress, BrokerDied, BrokerUnreachable
 from vehicles.twins.connection import ConnectionAborted
 from vehicles.twins.embedded_broker import EmbeddedBroker
 from vehicles.twins.estimator import X, Y, difference, normalised_error_squared
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.lockstep import LockstepTwins
 from vehicles.twins.service import TwinService
 from vehicles.twins.settings import TwinsSettings

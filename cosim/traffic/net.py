@@ -7,11 +7,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from pyproj.exceptions import ProjError
-
 from cosim.federate import BadInput
-from vehicles.messages.frame import Frame
-from vehicles.twins.georeference import Georeference
+from vehicles.georeference import Georeference
 
 
 class Location(NamedTuple):
@@ -47,17 +44,6 @@ def net_location(net: Path) -> Location:
 def net_bounds_m(net: Path) -> tuple[float, float, float, float]:
     """Extent of a net as (x min, y min, x max, y max) [m]; BadInput if it isn't a SUMO net."""
     return net_location(net).bounds_m
-
-
-def net_frame(net: Path) -> Frame:
-    """Where a net lies on earth, for what is sent; BadInput if its georeference can't be read."""
-    location = net_location(net)
-    if location.projection is None:
-        return Frame.local()
-    try:
-        return Frame(location.projection, location.offset_m)
-    except ProjError as error:
-        raise BadInput(f"{net}: its georeference can't be read: {error}") from error
 
 
 def net_georeference(net: Path) -> Georeference | None:

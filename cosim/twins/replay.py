@@ -15,9 +15,9 @@ from cosim.federate import BadInput, SideDied
 from cosim.recording import read_manifest, read_table
 from cosim.traffic.net import net_georeference
 from network.packet import NS_PER_S
+from vehicles.georeference import Georeference
 from vehicles.twins.broker import BrokerAddress, BrokerUnreachable
 from vehicles.twins.connection import Connection, Outgoing
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.telemetry import Telemetry, encode
 from vehicles.twins.topics import Topics
 

@@ -19,8 +19,8 @@ from cosim.recording import Recording
 from cosim.traffic.net import net_georeference
 from cosim.twins.tables import happened_columns, twin_columns
 from network.packet import NS_PER_S
+from vehicles.georeference import Georeference
 from vehicles.twins.broker import BrokerAddress, BrokerUnreachable
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.service import TwinService
 from vehicles.twins.settings import TwinsSettings, Zone
 from vehicles.twins.topics import Topics

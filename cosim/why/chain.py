@@ -15,7 +15,7 @@ from cosim.kpis.safety import HARD_MPS2
 from cosim.why.tables import RunTables
 from network.packet import Stage
 
-EVENTS = ("collision", "hard_brake", "fallback", "mrm")
+EVENTS = ("collision", "hard_brake", "fallback", "mrm", "refused_command")
 """Events whose decision can be asked for."""
 
 # Milliseconds of a stage that are worth a cause.
@@ -81,11 +81,29 @@ class Carried:
 
 
 @dataclass(frozen=True)
+class RefusedCommand:
+    """A command of the fleet's operator that wasn't obeyed, and the packet that it came in.
+
+    It was valid for `validity_ms` from `given_s` on, and `age_ms` old when it came. What lies
+    between its giving and the packet's sending went by way of the broker.
+    """
+
+    command: str
+    kind: str
+    reason: str
+    given_s: float
+    validity_ms: float
+    age_ms: float
+    packet: Carried
+
+
+@dataclass(frozen=True)
 class Chain:
     """One decision and what is behind it.
 
-    `information` are the packets that the decision names; `unheard` are warnings that were on their
-    way to the vehicle then, or had been lost, the oldest first.
+    `information` are the packets that the decision names, `refused` the commands that the vehicle
+    refused then; `unheard` are warnings that were on their way to the vehicle then, or had been
+    lost, the oldest first.
     """
 
     run: str
@@ -101,6 +119,7 @@ class Chain:
     ttc_s: float | None
     sensed: list[str]
     information: list[Carried]
+    refused: list[RefusedCommand]
     unheard: list[Carried]
 
 
@@ -171,6 +190,7 @@ def chain_at(tables: RunTables, decision: Any, event: str | None = None) -> Chai
         ttc_s=_finite(decision["ttc_s"]),
         sensed=[str(name) for name in decision["sensed"]],
         information=[carried(tables, int(packet), age) for packet, age in ages_ms.items()],
+        refused=_refused(tables, str(decision["vehicle"]), now_s),
         unheard=_unheard(tables, str(decision["id"]), now_s),
     )
 
@@ -222,6 +242,8 @@ def _time_of(tables: RunTables, own: pd.DataFrame, event: str) -> float:
     """When an event of a kind happens to the vehicle first [s]."""
     if event == "hard_brake":
         times = own["time_s"][own["acceleration_mps2"] <= -HARD_MPS2]
+    elif event == "refused_command":
+        times = _refusals_of(tables, own["vehicle"].iloc[0])["time_s"]
     elif event == "fallback":
         times = own["time_s"][own["reason"].astype(str).str.contains(_NOT_HEARD)]
     else:
@@ -232,6 +254,29 @@ def _time_of(tables: RunTables, own: pd.DataFrame, event: str) -> float:
     if times.empty:
         raise BadInput(f"--event {event}: there is none of {own['vehicle'].iloc[0]} in this run")
     return float(times.iloc[0])
+
+
+def _refusals_of(tables: RunTables, vehicle: str) -> pd.DataFrame:
+    """The rows of the commands that a vehicle refused."""
+    commands = tables.commands
+    return commands[(commands["vehicle"] == vehicle) & ~commands["accepted"]]
+
+
+def _refused(tables: RunTables, vehicle: str, now_s: float) -> list[RefusedCommand]:
+    """Commands that a vehicle refused with a decision."""
+    refusals = _refusals_of(tables, vehicle)
+    return [
+        RefusedCommand(
+            command=str(row["command"]),
+            kind=str(row["kind"]),
+            reason=str(row["reason"]),
+            given_s=round(row["given_s"], 6),
+            validity_ms=round(1e3 * (row["valid_until_s"] - row["given_s"]), 3),
+            age_ms=round(1e3 * (row["heard_s"] - row["given_s"]), 3),
+            packet=carried(tables, row["packet_id"]),
+        )
+        for row in refusals[np.isclose(refusals["time_s"], now_s)].to_dict("records")
+    ]
 
 
 def _unheard(tables: RunTables, user_id: str, now_s: float) -> list[Carried]:

@@ -28,6 +28,11 @@ class RunTables:
         return read_table(self.run_dir, "decisions")
 
     @cached_property
+    def commands(self) -> pd.DataFrame:
+        """What was answered to the fleet's operator."""
+        return read_table(self.run_dir, "commands")
+
+    @cached_property
     def packets(self) -> pd.DataFrame:
         """Every packet, by its id."""
         return read_table(self.run_dir, "packets").set_index("packet_id")

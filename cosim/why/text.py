@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from cosim.kpis import describe
-from cosim.why.chain import Carried, Cause, Chain, Handover
+from cosim.why.chain import Carried, Cause, Chain, Handover, RefusedCommand
 from cosim.why.paired import Pairing
 
 _CAUSES_TOLD = 2
@@ -48,6 +48,8 @@ def _chain(chain: Chain) -> Iterator[str]:
         yield from _packet(packet)
     if not chain.information and not chain.sensed:
         yield "  on nothing that it saw or heard: the road and its own state"
+    for command in chain.refused:
+        yield from _refusal(command)
     if chain.unheard:
         yield "not heard by then"
         for packet in chain.unheard:
@@ -99,6 +101,16 @@ def _decision(chain: Chain) -> str:
     if chain.ttc_s is not None and chain.ttc_s < _SOON_S:
         text += f", {chain.ttc_s:.1f} s to a collision"
     return text
+
+
+def _refusal(refused: RefusedCommand) -> Iterator[str]:
+    at_broker_ms = 1e3 * (refused.packet.sent_s - refused.given_s)
+    yield f"refused {refused.command} ({refused.kind}): {refused.reason}"
+    yield (
+        f"  given at {refused.given_s:.3f} s, valid for {refused.validity_ms:.0f} ms, "
+        f"{refused.age_ms:.0f} ms old when it came, {at_broker_ms:.0f} ms by way of the broker"
+    )
+    yield from _packet(refused.packet)
 
 
 def _packet(packet: Carried) -> Iterator[str]:

@@ -217,8 +217,7 @@ class Channel:
         if self._measured is not None:
             distance_3d_m = np.hypot(distance_2d_m, height_m - bs_height_m)
             in_sight, blocked = (
-                state.loss_db(distance_3d_m, self._carrier_ghz)
-                + state.shadowing_sigma_db * normals
+                state.loss_db(distance_3d_m, self._carrier_ghz) + state.shadowing_sigma_db * normals
                 for state, normals in zip(self._measured, shadowing, strict=True)
             )
             return in_sight, blocked

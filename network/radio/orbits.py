@@ -41,12 +41,12 @@ def angular_speed_radps(altitude_m: float) -> float:
 
 
 class Sky(NamedTuple):
-    """How places see beams; arrays of shape (places, beams)."""
+    """How places see satellites (places, satellites) and their beams (places, beams)."""
 
     distance_m: Floats
     elevation_rad: Floats
     off_axis_rad: Floats
-    """Angle at the satellite between the beam's axis and the place."""
+    """Angle at the satellite between the beam's axis and the place, by beam."""
 
 
 class Orbit:
@@ -92,7 +92,7 @@ class Orbit:
         aside = central_angle_rad(elevation_rad, altitude_m)
         self._closest = np.cos(aside) * self._up + np.sin(aside) * left
         satellites = 1 if still else _SATELLITES_OF_A_TRAIN
-        self._satellite_of_beam = np.repeat(np.arange(satellites), beams)
+        self.satellite_of_beam = np.repeat(np.arange(satellites), beams)
         row = np.arange(beams) - (beams - 1) / 2.0
         self._ahead_rad = np.tile(row * beam_m / EARTH_RADIUS_M, satellites)
         self._fixed = fixed
@@ -114,31 +114,35 @@ class Orbit:
     @property
     def beams(self) -> int:
         """Beams of all satellites together; those of one stand together."""
-        return len(self._satellite_of_beam)
+        return len(self.satellite_of_beam)
 
     def move_to(self, instant_ns: int) -> None:
         """Be where it is at an instant [ns]."""
-        satellites = self._satellite_of_beam[-1] + 1
+        satellites = self.satellite_of_beam[-1] + 1
         train_rad = satellites * self._spacing_rad
         way_rad = self._begin_rad + self._speed_radps * (instant_ns / NS_PER_S)
         # Who has left comes back as the last of the train, so that few stand for all.
         behind = (np.arange(satellites) - satellites // 2) * self._spacing_rad
         angle = (way_rad - behind + train_rad / 2.0) % train_rad - train_rad / 2.0
-        angle = angle[self._satellite_of_beam][:, None]
+        angle = angle[:, None]
         orbit_m = EARTH_RADIUS_M + self._altitude_m
         self._places_m = orbit_m * (np.cos(angle) * self._closest + np.sin(angle) * self._along)
-        aimed = self._ahead_rad[:, None] + (0.0 if self._fixed else angle)
+        of_beam = self.satellite_of_beam
+        aimed = self._ahead_rad[:, None] + (0.0 if self._fixed else angle[of_beam])
         ground_m = EARTH_RADIUS_M * (np.cos(aimed) * self._up + np.sin(aimed) * self._along)
-        self._axes = _unit(ground_m - self._places_m)
+        self._axes = _unit(ground_m - self._places_m[of_beam])
 
     def sky(self, x_m: Floats, y_m: Floats) -> Sky:
-        """Return how places (places,) see the beams now."""
+        """Return how places (places,) see the satellites and their beams now."""
         east, north = x_m - self._middle_m[0], y_m - self._middle_m[1]
-        ground_m = np.stack([east, north, np.full_like(east, EARTH_RADIUS_M)], axis=1)
-        way = ground_m[:, None, :] - self._places_m
-        distance = np.sqrt((way**2).sum(axis=2))
-        off_axis = np.arccos(np.clip((way * self._axes).sum(axis=2) / distance, -1.0, 1.0))
-        return Sky(distance, np.arcsin(np.clip(-way[:, :, 2] / distance, -1.0, 1.0)), off_axis)
+        ground_m = np.stack([east, north, np.full_like(east, EARTH_RADIUS_M)])
+        # Three components of shape (places, satellites).
+        way = ground_m[:, :, None] - self._places_m.T[:, None, :]
+        distance = np.sqrt((way**2).sum(axis=0))
+        way /= distance
+        along_axis = (way[:, :, self.satellite_of_beam] * self._axes.T[:, None, :]).sum(axis=0)
+        off_axis = np.arccos(np.clip(along_axis, -1.0, 1.0))
+        return Sky(distance, np.arcsin(np.clip(-way[2], -1.0, 1.0)), off_axis)
 
     def one_way_ns(self, gateway_elevation_rad: float) -> Ints:
         """Return how long a signal takes from the area's middle to the gateway (beams,) [ns].
@@ -147,7 +151,7 @@ class Orbit:
         """
         middle = (np.array([self._middle_m[0]]), np.array([self._middle_m[1]]))
         feeder_m = slant_range_m(gateway_elevation_rad, self._altitude_m)
-        way_m = self.sky(*middle).distance_m[0] + feeder_m
+        way_m = self.sky(*middle).distance_m[0, self.satellite_of_beam] + feeder_m
         return np.asarray(np.rint(way_m / SPEED_OF_LIGHT_MPS * NS_PER_S), dtype=np.int64)
 
 

@@ -158,7 +158,7 @@ class SatelliteChannel:
             x_m: Positions of the stations (stations,) [m].
             y_m: Positions of the stations (stations,) [m].
         """
-        sky, table = self._orbit.sky(x_m, y_m), self._table
+        sky, of_beam, table = self._orbit.sky(x_m, y_m), self._orbit.satellite_of_beam, self._table
         probability = table.at(table.los_probability, sky.elevation_rad)
         clear = soft_los_state(probability, self._sight.normals(x_m, y_m), self._carrier_ghz)
         in_sight = table.at(table.sigma_los_db, sky.elevation_rad) * self._in_sight.normals(
@@ -168,7 +168,9 @@ class SatelliteChannel:
             table.sigma_nlos_db, sky.elevation_rad
         ) * self._blocked.normals(x_m, y_m)
         loss = free_space_loss_db(sky.distance_m, self._carrier_ghz)
-        loss += beam_loss_db(sky.off_axis_rad, self._carrier_ghz, self._aperture_m)
         loss += blocked + clear * (in_sight - blocked)
         loss[sky.elevation_rad <= 0.0] += _HIDDEN_DB
-        return LinkBudget(self._gain_dbi - loss, clear > _HALF)
+        beam_loss = beam_loss_db(sky.off_axis_rad, self._carrier_ghz, self._aperture_m)
+        return LinkBudget(
+            self._gain_dbi - (loss[:, of_beam] + beam_loss), (clear > _HALF)[:, of_beam]
+        )

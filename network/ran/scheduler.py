@@ -102,7 +102,8 @@ class Scheduler:
         )
         self._queues = Queues(len(cell_keys))
         self._qos: QosQueues | None = None
-        if settings.qos or settings.slices:
+        self._background_five_qi = settings.background.five_qi
+        if settings.qos or settings.slices or self._background_five_qi != BEST_EFFORT:
             reserved = () if down else rules.configured_grant_period_ms
             self._qos = QosQueues(len(cell_keys), self.frame, settings.slices, reserved)
         self._admission = Admission(len(cell_keys), rules.guaranteed_prb_share)
@@ -325,7 +326,7 @@ class Scheduler:
         order = np.lexsort((ids, instants))
         columns = (
             np.concatenate([packets.cell, cell]),
-            np.concatenate([five_qi, np.full(others, BEST_EFFORT)]),
+            np.concatenate([five_qi, np.full(others, self._background_five_qi)]),
             -(-(instants + self._lead_ns) // self.slot_ns),
             ids,
             np.concatenate([work, burst]),

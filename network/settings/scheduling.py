@@ -130,6 +130,9 @@ class BackgroundSettings(Settings):
         le=8.0,
         description="Its spectral efficiency [bit/s/Hz]; CQI 9 of TS 38.214 Table 5.2.2.1-2.",
     )
+    five_qi: FiveQiNumber = Field(
+        9, description="Its 5QI: by which priority level it goes, and in which slice."
+    )
 
 
 class LoadSettings(Settings):

@@ -31,12 +31,7 @@ def test_a_folder_is_gone_again_if_bad_input_left_it_empty(tmp_path: Path) -> No
     with pytest.raises(BadInput, match="no such key"), emptied(folder):
         raise BadInput("no such key")
     assert not folder.exists()
-
-    def fail_late() -> None:
-        with emptied(folder):
-            (folder / "precious").touch()
-            raise BadInput("no such key")
-
-    with pytest.raises(BadInput, match="no such key"):
-        fail_late()
-    assert (folder / "precious").exists()
+    precious = folder / "precious"
+    with pytest.raises(BadInput, match="no such key"), emptied(folder), precious.open("w"):
+        raise BadInput("no such key")
+    assert precious.exists()

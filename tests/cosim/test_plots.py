@@ -264,7 +264,6 @@ def rows_of_a_drive(cells: list[str]) -> dict[str, dict[str, Any]]:
             "acceleration_mps2": np.zeros(n), "speed_mps": np.full(n, 25.0),
             "lane_offset_m": np.zeros(n), "gap_m": np.full(n, np.inf), "ttc_s": np.full(n, np.inf),
             "sensed": [[]] * n, "packets": [[]] * n, "message_ages_ms": [[]] * n,
-            "refused": [[]] * n,
         },
     }  # fmt: skip
 

@@ -7,8 +7,8 @@ import pytest
 
 from cosim.sides.telemetry import TelemetryUnits
 from vehicles.carla.sensors import Measured
+from vehicles.georeference import Georeference
 from vehicles.state import Kind, RoadUsers
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.settings import TwinsSettings
 from vehicles.twins.telemetry import Telemetry, decode
 

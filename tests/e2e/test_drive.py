@@ -27,7 +27,7 @@ def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ctrl_c_ends_a_drive_well_and_why_explains_it(tmp_path: Path, start_cosim: Start) -> None:
     out = tmp_path / "out"
-    process = start_cosim("drive", "remote_drive_full_cell", "--record", out)
+    process = start_cosim("drive", "remote_drive_full_cell", "--window", "--record", out)
     stream, empty = out / "road_users.arrows", 4096
     wait_until(lambda: stream.is_file() and stream.stat().st_size > empty, "the first rows")
     process.send_signal(signal.SIGINT)
@@ -62,7 +62,7 @@ def test_without_pygame_it_says_how_to_get_it(
     (tmp_path / "pygame.py").write_text("raise ImportError\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     told = "the window needs pygame: pip install 'cosim-v2x[drive]'"
-    assert_refused(run_cosim("drive", "highway_brake"), told)
+    assert_refused(run_cosim("drive", "highway_brake", "--window"), told)
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], told: str) -> None:

@@ -9,7 +9,7 @@ from tests.e2e.conftest import run_cosim
 # The braking car, sooner than in the scenario itself and over an empty network.
 BATCH = [
     "batch", "highway_brake", "--sweep", "seed=1..3", "--set", "duration_s=18",
-    "--set", "network.load=[]",
+    "--set", "network.load=[]", "--set", "expect={}",
     "--set", "events.0.at_s=10", "--set", "events.1.at_s=10.5",
 ]  # fmt: skip
 

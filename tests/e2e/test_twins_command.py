@@ -89,7 +89,7 @@ def test_bad_input_is_one_line_and_exit_2(arguments: list[str], says: list[str])
 
 def test_zones_of_a_file_are_watched(tmp_path: Path) -> None:
     from cosim.twins.serve import _read_zones
-    from vehicles.twins.georeference import Georeference
+    from vehicles.georeference import Georeference
 
     plane = Georeference("+proj=utm +zone=32 +datum=WGS84", (-683_000.0, -4_928_000.0))
     x_m, y_m = np.array([0.0, 50.0, 50.0, 0.0]), np.array([0.0, 0.0, 30.0, 0.0])

@@ -116,6 +116,22 @@ def test_a_packet_above_best_effort_does_not_wait_in_a_full_cell(
     assert np.median(plain.to(6 * SECOND).table().stage_ns.sum(axis=1)) > most_ms * MS
 
 
+def test_only_a_slice_holds_back_others_of_a_level_above() -> None:
+    def waits_ms(**changes: Any) -> float:
+        full = {"prb_utilisation": 1.2, "five_qi": 67}
+        drive = Drive(road(background=full, **changes), [100.0, 300.0])
+        drive.link.send(0, 300, np.arange(0, 3 * SECOND, 25 * MS), to=1, five_qi=3)
+        table = drive.to(4 * SECOND).table()
+        return (
+            float(np.median(table.stage_ns[:, [Stage.UL_QUEUE, Stage.DL_QUEUE]].max(axis=1))) / MS
+        )
+
+    # Without 5QIs of its own the scenario's cells go by priority all the same.
+    assert waits_ms() > 50.0
+    assert waits_ms(qos=QOS) > 50.0
+    assert waits_ms(slices=[{"name": "cars", "min_prb_share": 0.2, "five_qi": [3]}]) < 4.0
+
+
 def test_a_delay_critical_packet_lives_as_long_as_its_budget() -> None:
     five_qi = np.array([83, 83, 85, 9, 3])
     size = np.array([1354, 1355, 200, 200, 200])

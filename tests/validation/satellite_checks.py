@@ -68,7 +68,8 @@ def _all(*, los: bool) -> Iterator[None]:
     faults=[
         Fault("feeder link left out", f"{ORBITS}:Orbit.one_way_ns",
               lambda _: lambda self, _gateway: self.sky(
-                  np.array([0.0]), np.array([0.0])).distance_m[0] / 0.299792458),
+                  np.array([0.0]), np.array([0.0])).distance_m[0, self.satellite_of_beam]
+              / 0.299792458),
         Fault("flat Earth", f"{ORBITS}:slant_range_m",
               lambda _: lambda elevation, altitude: altitude / np.sin(elevation)),
     ],

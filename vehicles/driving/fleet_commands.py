@@ -38,18 +38,12 @@ class FleetCommands:
         self._settings = settings
         self._obeyed: Received[FleetCommand] | None = None
         self._known: set[str] = set()
-        self._answers: list[tuple[FleetCommand, FleetAnswer]] = []
-        self._refused: list[str] = []
+        self._answers: list[tuple[Received[FleetCommand], FleetAnswer]] = []
 
-    def take_answers(self) -> list[tuple[FleetCommand, FleetAnswer]]:
+    def take_answers(self) -> list[tuple[Received[FleetCommand], FleetAnswer]]:
         """Commands, and what is answered to them, since the last call."""
         answers, self._answers = self._answers, []
         return answers
-
-    def take_refused(self) -> list[str]:
-        """What was refused since the last call, and why, for the record of decisions."""
-        refused, self._refused = self._refused, []
-        return refused
 
     def decide(self, situation: Situation) -> Proposal | None:
         """Hold back to what is asked; None before the first command."""
@@ -81,10 +75,5 @@ class FleetCommands:
             reason = ""
             if command.kind != "route":
                 self._obeyed = received
-        if reason:
-            self._refused.append(
-                f"{command.command_id} ({command.kind}) {reason}; packet {received.packet_id}"
-            )
-        self._answers.append(
-            (command, FleetAnswer(command.command_id, now_ns, not reason, reason or "obeyed"))
-        )
+        answer = FleetAnswer(command.command_id, now_ns, not reason, reason or "obeyed")
+        self._answers.append((received, answer))

@@ -1,14 +1,14 @@
-"""The plane of the road net, and where on earth it lies."""
+"""The plane of the road net as messages see it: places, bearings and vectors in their units."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
 
-from pyproj import Proj
+from vehicles.georeference import Georeference
 
 # Where a net that says nothing of it is taken to lie: 50 degrees north, 10 degrees east.
-_LOCAL = "+proj=tmerc +lat_0=50 +lon_0=10 +k=1 +x_0=0 +y_0=0 +ellps=WGS84"
+_LOCAL = Georeference("+proj=tmerc +lat_0=50 +lon_0=10 +k=1 +x_0=0 +y_0=0 +ellps=WGS84")
 _PER_DEGREE = 10_000_000
 
 
@@ -23,39 +23,28 @@ class Frame:
     """Turns metres in the net's plane into WGS84 and back.
 
     Args:
-        projection: the net's projection as a PROJ string.
-        offset_m: what was added to projected coordinates to give those of the net [m].
+        georeference: of the net; if it has none, its plane touches the earth at 50 N 10 E (a
+            transverse Mercator projection whose scale at the net's origin is 1).
     """
 
-    def __init__(self, projection: str, offset_m: tuple[float, float] = (0.0, 0.0)) -> None:
-        self._proj = Proj(projection)
-        self._offset_m = offset_m
-        longitude, latitude = self._proj(-offset_m[0], -offset_m[1], inverse=True)
-        # Of the net's y axis against true north; over a town's width it doesn't change by more
-        # than headings are rounded.
-        self._convergence_deg = self._proj.get_factors(longitude, latitude).meridian_convergence
-
-    @classmethod
-    def local(cls) -> Frame:
-        """The frame of a net without a georeference: a plane that touches the earth at 50 N 10 E.
-
-        A transverse Mercator projection whose scale at the net's origin is 1.
-        """
-        return cls(_LOCAL)
+    def __init__(self, georeference: Georeference | None = None) -> None:
+        self._georeference = georeference or _LOCAL
+        # Over a town's width it doesn't change by more than headings are rounded.
+        self._convergence_deg = self._georeference.convergence_deg
 
     def to_wgs84(self, x_m: float, y_m: float) -> Wgs84:
         """The place of a point in the plane, to 0.1 microdegree (about 1 cm)."""
-        longitude, latitude = self._proj(
-            x_m - self._offset_m[0], y_m - self._offset_m[1], inverse=True
-        )
+        latitude, longitude = self._georeference.to_wgs84(x_m, y_m)
         return Wgs84(round(latitude * _PER_DEGREE), round(longitude * _PER_DEGREE))
 
     def to_plane(self, place: Wgs84) -> tuple[float, float]:
         """The point in the plane [m]; ValueError for a place that the projection can't show."""
-        x_m, y_m = self._proj(place.longitude / _PER_DEGREE, place.latitude / _PER_DEGREE)
+        x_m, y_m = self._georeference.to_plane(
+            place.latitude / _PER_DEGREE, place.longitude / _PER_DEGREE
+        )
         if not (math.isfinite(x_m) and math.isfinite(y_m)):
             raise ValueError(f"{place} lies outside of the net's projection")
-        return x_m + self._offset_m[0], y_m + self._offset_m[1]
+        return x_m, y_m
 
     def to_bearing_deg(self, heading_rad: float) -> float:
         """Degrees clockwise from true north, in [0, 360), of a heading in the plane."""

@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 
 from network.packet import NS_PER_MS
+from vehicles.georeference import Georeference
 from vehicles.twins.connection import Outgoing
 from vehicles.twins.fleet import FleetState, Staleness
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.topics import Topics
 
 _STALENESS_NAMES = [staleness.name.lower() for staleness in Staleness]

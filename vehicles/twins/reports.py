@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from network.arrays import Floats, Ints
+from vehicles.georeference import Georeference
 from vehicles.twins.estimator import STATES
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.settings import SensorNoise
 from vehicles.twins.telemetry import Telemetry
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import shapely
 
 from network.packet import NS_PER_S
+from vehicles.georeference import Georeference
 from vehicles.twins import publications
 from vehicles.twins.connection import Outgoing
 from vehicles.twins.fleet import Fleet, FleetState
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.rejections import Refused, Rejection
 from vehicles.twins.reports import as_reports
 from vehicles.twins.settings import TwinsSettings

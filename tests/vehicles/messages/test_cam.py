@@ -17,7 +17,7 @@ from vehicles.messages.kinds import StationType
 from vehicles.messages.path_history import MOST_POINTS, PathPoint
 
 MS = 1_000_000
-FRAME = Frame.local()
+FRAME = Frame()
 CAM = Cam(
     station_id=4_294_967_295,
     station_type=StationType.PASSENGER_CAR,

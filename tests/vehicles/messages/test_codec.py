@@ -20,7 +20,7 @@ from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.uper import MalformedMessage
 
-FRAME = Frame.local()
+FRAME = Frame()
 EXAMPLES: dict[MessageKind, ItsMessage] = {
     MessageKind.CAM: CAM,
     MessageKind.DENM: DENM,

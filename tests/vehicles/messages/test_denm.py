@@ -14,7 +14,7 @@ from vehicles.messages.received import Received
 
 MS = 1_000_000
 SECOND = 1_000 * MS
-FRAME = Frame.local()
+FRAME = Frame()
 DENM = Denm(
     station_id=42,
     sequence_number=3,

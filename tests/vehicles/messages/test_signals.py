@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from vehicles.georeference import Georeference
 from vehicles.messages.frame import Frame
 from vehicles.messages.mapem import Connection, Mapem, MapLane
 from vehicles.messages.spatem import Movement, SignalEvent, SignalState, Spatem
 
 SECOND = 1_000_000_000
 # A net in UTM, whose y axis isn't north.
-FRAME = Frame("+proj=utm +zone=32 +ellps=WGS84 +datum=WGS84", (-650_000.0, -5e6))
+FRAME = Frame(Georeference("+proj=utm +zone=32 +ellps=WGS84 +datum=WGS84", (-650_000.0, -5e6)))
 MAPEM = Mapem(
     station_id=5,
     generation_time_ns=12 * SECOND,

@@ -10,7 +10,7 @@ from vehicles.messages.kinds import StationType
 from vehicles.messages.vam import Vam
 
 SECOND = 1_000_000_000
-FRAME = Frame.local()
+FRAME = Frame()
 VAM = Vam(9, StationType.PEDESTRIAN, 12 * SECOND, 10.0, 20.0, 1.0, 1.34, 0.2)
 
 

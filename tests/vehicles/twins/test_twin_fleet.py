@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vehicles.twins.conftest import telemetry
+from vehicles.georeference import Georeference
 from vehicles.twins.fleet import Fleet, FleetState, Staleness
-from vehicles.twins.georeference import Georeference
 from vehicles.twins.rejections import Rejection
 from vehicles.twins.reports import as_reports
 from vehicles.twins.settings import SensorNoise

@@ -7,7 +7,7 @@ the north and angles counter-clockwise, mirrored against CARLA's. The rest is mo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import cos, degrees, inf, radians, sin, tan
+from math import degrees, inf, radians
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,13 @@ from vehicles.carla.server.actors import Actor
 from vehicles.carla.server.geometry import axes
 from vehicles.carla.server.table import ActorTable
 from vehicles.carla.server.wire import Transform, Triple
-from vehicles.dynamics import VehicleDynamics, VehicleParameters
+from vehicles.dynamics import MOST_BACKING_MPS, VehicleDynamics, VehicleParameters, back
 from vehicles.dynamics.single_track import AIR_DENSITY_KGPM3, GRAVITY_MPS2, Grip
+from vehicles.dynamics.steps import angle_in_steps, heading_in_steps, in_steps
 
 _CARLA_TIRE_FRICTION = 3.5
 # How soon an Ackermann-controlled vehicle has the wanted speed, if its acceleration allows it.
 _SPEED_GAIN_PER_S = 2.0
-_REVERSE_MAX_MPS = 8.0
 _LEAST_FRICTION = 0.05
 _SCALARS = ("mass", "rolling_n", "brake_n", "hand_brake_n", "drag_kgpm", "centre_m")
 
@@ -134,7 +134,7 @@ class Vehicles:
         self._table.velocity[actor.row] = velocity_mps
         vehicle = self._vehicles[actor.id]
         if vehicle.model_row is not None:
-            along = self._speed_mps(actor)
+            along = in_steps(self._speed_mps(actor))
             self._model.set_speed(vehicle.model_row, max(along, 0.0))
             vehicle.backing_mps = max(-along, 0.0)
 
@@ -223,15 +223,17 @@ class Vehicles:
         for row, vehicle in zip(map(int, rows), owners, strict=True):
             self._override(vehicle, row, dt_ns * 1e-9)
 
-        heading, yaw_rate = model.heading_rad[rows], model.yaw_rate_radps[rows]
+        heading = heading_in_steps(model.heading_rad[rows])
+        yaw_rate = angle_in_steps(model.yaw_rate_radps[rows])
         east, north = np.cos(heading), np.sin(heading)
         backing = np.array([owner.backing_mps for owner in owners])
-        speed = model.speed_mps[rows] - backing
+        speed = in_steps(model.speed_mps[rows] - backing)
         # The model's lateral speed is the centre of gravity's; CARLA's is the body's.
         leftward = model.lateral_speed_mps[rows] + self._scalars[rows, -1] * yaw_rate
-        along, across = model.acceleration_mps2[rows], model.lateral_acceleration_mps2[rows]
-        table.location[actors, 0] = model.x_m[rows]
-        table.location[actors, 1] = -model.y_m[rows]
+        along = in_steps(model.acceleration_mps2[rows])
+        across = model.lateral_acceleration_mps2[rows]
+        table.location[actors, 0] = in_steps(model.x_m[rows])
+        table.location[actors, 1] = -in_steps(model.y_m[rows])
         table.rotation[actors, 1] = (180.0 - np.degrees(heading)) % 360.0 - 180.0
         table.velocity[actors, 0] = speed * east - leftward * north
         table.velocity[actors, 1] = -(speed * north + leftward * east)
@@ -257,9 +259,8 @@ class Vehicles:
         force -= control["brake"].astype(np.float64) * brake_n
         force -= control["hand_brake"] * hand_brake_n
         acceleration = (force - drag_kgpm * speed**2 - rolling_n) / mass
-        self._model.command(
-            rows, acceleration, -control["steer"].astype(np.float64) * at_speed(self._steering_rad)
-        )
+        steering = -control["steer"].astype(np.float64) * at_speed(self._steering_rad)
+        self._model.command(rows, in_steps(acceleration), angle_in_steps(steering))
 
     def _follow(self, vehicle: _Vehicle, row: int, wanted: Ackermann, dt_s: float) -> None:
         """Ackermann control goes past the powertrain: acceleration and angle are what it says."""
@@ -297,16 +298,10 @@ class Vehicles:
             hold_n += float(control["hand_brake"]) * powertrain.handbrake_n
             hold_mps2 = hold_n / mass + powertrain.rolling_resistance * GRAVITY_MPS2
         speed = vehicle.backing_mps + push_mps2 * dt_s
-        speed = min(max(speed - hold_mps2 * dt_s, 0.0), _REVERSE_MAX_MPS)
+        speed = min(max(speed - hold_mps2 * dt_s, 0.0), MOST_BACKING_MPS)
         vehicle.backing_mps = speed
-        if speed == 0.0:
-            return
-        model = self._model
-        heading = float(model.heading_rad[row])
-        heading -= speed * tan(angle_rad) / float(model.wheelbase_m[row]) * dt_s
-        x_m = float(model.x_m[row]) - speed * cos(heading) * dt_s
-        y_m = float(model.y_m[row]) - speed * sin(heading) * dt_s
-        model.place(row, x_m, y_m, heading, 0.0)
+        if speed > 0.0:
+            back(self._model, row, speed, angle_rad, dt_s)
 
     def _simulate(self, vehicle: _Vehicle) -> None:
         row = self._model.add(vehicle.parameters, *self._pose(vehicle.actor))
@@ -354,8 +349,9 @@ class Vehicles:
     def _pose(self, actor: Actor) -> tuple[float, float, float, float]:
         """Where the model is to have a vehicle: x, y, heading, speed."""
         x, y, _z = self._table.location[actor.row]
-        heading = -radians(self._table.rotation[actor.row, 1])
-        return float(x), float(-y), heading, max(self._speed_mps(actor), 0.0)
+        heading = heading_in_steps(-radians(self._table.rotation[actor.row, 1]))
+        speed = in_steps(max(self._speed_mps(actor), 0.0))
+        return in_steps(float(x)), in_steps(float(-y)), heading, speed
 
     def _speed_mps(self, actor: Actor) -> float:
         forward = axes(self._table.rotation[actor.row])[:, 0]

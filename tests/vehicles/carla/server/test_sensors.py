@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.carla_server import run_synchronous
+from vehicles.dynamics.steps import STEP
 
 # Sensors answer on threads of their own: a queue per sensor, read after the tick.
 LISTEN = """
@@ -171,7 +172,8 @@ print(json.dumps({"alone": alone, "type": event.other_actor.type_id, "distance":
     # The ball of 0.5 m touches the box of 0.6 m, 20 m ahead, from 2 m before the car's middle.
     assert told["alone"] is True
     assert told["type"] == "static.prop.box01"
-    assert told["distance"] == pytest.approx(20.0 - 2.0 - 0.3 - 0.5, abs=1e-4)
+    # A vehicle is put down to the nearest step.
+    assert told["distance"] == pytest.approx(20.0 - 2.0 - 0.3 - 0.5, abs=STEP)
 
 
 def test_lane_invasions_are_found_by_the_client_itself(server: int) -> None:

@@ -1,0 +1,54 @@
+"""Draws `docs/page.png`, the page of `cosim watch`: python docs/pictures/make_page.py.
+
+Needs Debian's chromium and what the tests need.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from cosim.live.server import PageServer
+from cosim.live.stage import recorded
+from cosim.run import run
+from cosim.scenario import load_scenario
+from cosim.shipped import find_scenario
+
+_OUT = Path(__file__).parents[1] / "page.png"
+_SIZE = {"width": 1440, "height": 810}
+_DURATION_S = 30
+_CLOSER = 2
+
+
+def main() -> None:
+    """Run a scenario, open the page at its end and write what it looks like."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("chromium is not installed")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        scenario = load_scenario(find_scenario("city_grid"), [f"duration_s={_DURATION_S}"])
+        run(scenario, Path(folder) / "run")
+        with PageServer(recorded(Path(folder) / "run"), port=0) as server:
+            browser = playwright.chromium.launch(
+                executable_path=chromium,
+                args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+            )
+            page = browser.new_page(viewport=_SIZE, device_scale_factor=1)
+            page.goto(server.url)
+            page.wait_for_function("window.roadScene?.users", timeout=60_000)
+            for key in ("End", "3", "v", "l"):
+                page.keyboard.press(key)
+            page.wait_for_function("roadScene.covered && roadScene.users.length > 1000")
+            for _ in range(_CLOSER):
+                page.keyboard.press("z")
+            page.wait_for_timeout(3000)
+            page.screenshot(path=_OUT)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
