@@ -10,7 +10,7 @@ import pandas as pd
 from cosim.federate import BadInput
 from cosim.recording import read_table
 from network.calibration import Measurements
-from vehicles.twins.georeference import Georeference
+from vehicles.georeference import Georeference
 
 _HEIGHT_M = 1.5
 _NEEDED = ("cell", "rsrp_dbm")

@@ -19,7 +19,7 @@ from network.draws import key_of
 from network.radio.channel import Cells
 from network.ran.cells import cell_names, cells_of, powers_dbm, sites_of
 from network.settings import NetworkSettings, RadioSettings, SiteSettings
-from vehicles.twins.georeference import Georeference
+from vehicles.georeference import Georeference
 
 _LEAST_OF_CELL = 30
 
