@@ -128,6 +128,10 @@ class Events:
         self._later: list[tuple[int, str, float | None]] = []
         self._happened: list[tuple[int, str, str, str]] = []
 
+    def add(self, event: EventSettings) -> None:
+        """One more, not before the instant that SUMO has reached."""
+        self._pending = sorted([*self._pending, event], key=lambda event: event.at_s)
+
     def apply(self, sumo: Any, now_ns: int) -> None:
         """Apply what falls due up to `now_ns`, the instant SUMO is about to reach."""
         while self._pending and to_ns(self._pending[0].at_s) < now_ns:
