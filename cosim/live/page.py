@@ -115,7 +115,7 @@ class Page:
                         ui.label(f"{level:g}")
 
         if self._stage.live:
-            with ui.row().classes(f"{card.replace('left-3', 'right-3')} bottom-3 items-center"):
+            with ui.row().classes(f"{card.replace('left-3', 'right-3')} top-3 items-center"):
                 self._build_injection()
         if self._screen is not None:
             with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
