@@ -68,6 +68,7 @@ class Input(Settings):
     throttle: float = Field(0.0, ge=0, le=1)
     brake: float = Field(0.0, ge=0, le=1)
     hand_brake: bool = False
+    reverse: bool = False
     keys: bool = Field(False, description="By keys: wheel and pedals take their time to follow.")
 
     @property
@@ -126,6 +127,10 @@ class Events:
         # Instant, vehicle, and the speed to hold from then on; None hands it back to SUMO.
         self._later: list[tuple[int, str, float | None]] = []
         self._happened: list[tuple[int, str, str, str]] = []
+
+    def add(self, event: EventSettings) -> None:
+        """One more, not before the instant that SUMO has reached."""
+        self._pending = sorted([*self._pending, event], key=lambda event: event.at_s)
 
     def apply(self, sumo: Any, now_ns: int) -> None:
         """Apply what falls due up to `now_ns`, the instant SUMO is about to reach."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from cosim.injection import Injections
 from cosim.pace import Pace
 from cosim.recording import Columns
 from cosim.scenario import Scenario
@@ -30,6 +31,7 @@ class Bridge(NamedTuple):
     link: LinkSide
     driving: Driving
     remote: RemoteDrivers | None
+    injections: Injections
 
 
 class Onlooker(Protocol):

@@ -195,6 +195,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "throttle": pa.float64(),
             "brake": pa.float64(),
             "hand_brake": pa.bool_(),
+            "reverse": pa.bool_(),
             "keys": pa.bool_(),
         }
     ),

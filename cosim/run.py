@@ -24,6 +24,7 @@ from cosim.events import Events
 from cosim.expectations import Verdict, check_names, judge
 from cosim.federate import INTERRUPTED, BadInput, Federate, RunError, SideDied
 from cosim.folders import make_empty
+from cosim.injection import Injections
 from cosim.kpis import kpi_names, measure
 from cosim.onlooker import Bridge, Onlooker
 from cosim.pace import Pace
@@ -36,6 +37,7 @@ from cosim.sides.forwarding import Forwarders
 from cosim.sides.link import LinkSide
 from cosim.sides.on_board import OnBoardUnits
 from cosim.sides.operator import Operator
+from cosim.sides.perception import SharedPerception
 from cosim.sides.recorder import Recorder, Source
 from cosim.sides.remote import RemoteDrivers
 from cosim.sides.roadside import RoadsideUnits
@@ -152,8 +154,8 @@ def run(
         manifest.end(complete=False, ended_by=told, exit_code=exit_code, reached_s=reached_s)
         raise
     wall_s, reached_s = time.monotonic() - began_s, to_s(coordinator.now_ns)
-    if people.live:
-        manifest.driven_by_people(people, coordinator.now_ns)
+    if people.live or bridge.injections:
+        manifest.touched(people, bridge.injections, coordinator.now_ns)
     kpis = measure(
         run_dir,
         scenario.driven_ids,
@@ -252,6 +254,11 @@ def _build(
                 seed=scenario.seed,
             )
         )
+    sharing = [one for one in settings.driven if one.shares_perception]
+    if sharing:
+        sides.append(
+            SharedPerception(sharing, driving, vehicles, users, link, scenario.v2x, frame=frame)
+        )
     if scenario.v2x.roadside is not None:
         sides.append(
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
@@ -287,7 +294,18 @@ def _build(
         sides += [telemetry, twins, operator]
         sources += [twins, operator]
     sides.append(Recorder(recording, users, sources, step_ns=traffic.step_ns))
-    bridge = Bridge(scenario, net, buildings, users, traffic, vehicles, link, driving, remote)
+    bridge = Bridge(
+        scenario,
+        net,
+        buildings,
+        users,
+        traffic,
+        vehicles,
+        link,
+        driving,
+        remote,
+        Injections(events, link),
+    )
     return sides, bridge
 
 
@@ -341,13 +359,16 @@ class _Manifest:
         }
         write_manifest(run_dir, self._content)
 
-    def driven_by_people(self, people: People, until_ns: int) -> None:
-        """What was done at the wheel becomes part of the scenario, which then gives this run."""
+    def touched(self, people: People, injections: Injections, until_ns: int) -> None:
+        """What people did to the run becomes part of the scenario, which then gives this run."""
         events = people.as_events(until_ns)
-        scenario = self._scenario.model_copy(
-            update={"events": events, "duration_s": to_s(until_ns), "pace": None}
+        scenario = injections.into(
+            self._scenario.model_copy(
+                update={"events": events, "duration_s": to_s(until_ns), "pace": None}
+            )
         )
         self._content.update(scenario=scenario.model_dump(mode="json"), people=people.live)
+        self._content["injected"] = bool(injections)
         save_scenario(scenario, self._run_dir / REPLAY)
 
     def end(self, *, complete: bool, **more: Any) -> None:

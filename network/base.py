@@ -27,6 +27,7 @@ from network.packet import (
     as_packets,
     joined,
 )
+from network.settings import CellOutage
 
 _CAPACITY = 64
 _SERVER_KEY = key_of("server")
@@ -172,6 +173,14 @@ class LinkModel(ABC):
     def now_ns(self) -> int:
         """The instant that the link was advanced to [ns]."""
         return self._now_ns
+
+    def take_off_air(self, outage: CellOutage) -> None:
+        """Let a cell or site go off the air for a time that hasn't begun.
+
+        Raises:
+            ValueError: A link without such a cell.
+        """
+        raise ValueError(f"cell {outage.cell!r}: no cell of this link goes off the air")
 
     def attach(self, station: int, key: str, antenna_height_m: float, *, subscribed: bool) -> None:
         """Let a station take part from now on.

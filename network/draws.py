@@ -95,7 +95,8 @@ class Draws:
     def _counter_words(
         keys: ArrayLike, counters: ArrayLike
     ) -> tuple[_UINT64, _UINT64, _UINT64, _UINT64]:
-        key_bits, count_bits = np.broadcast_arrays(_bits(keys), _bits(counters))
+        # Philox mixes them from its first round on: they needn't be of one shape yet.
+        key_bits, count_bits = _bits(keys), _bits(counters)
         return (
             count_bits & _LOW,
             count_bits >> _HIGH_SHIFT,

@@ -184,22 +184,27 @@ class RadioImpairments:
         self._cells = cells
         self._names = names
         self._prbs = prbs
-        self._outages = [
-            (*_span_ns(one), cells_called(one.cell, names, one.kind))
-            for one in settings.impairments
-            if isinstance(one, CellOutage)
-        ]
+        self._outages: list[tuple[int, int, Bools]] = []
         self._jammers = [
             (*_span_ns(one), one) for one in settings.impairments if isinstance(one, Jammer)
         ]
-        spans = [*self._outages, *self._jammers]
-        changes = {instant for begin, end, _ in spans for instant in (begin, end)}
-        self._changes_ns = [*sorted(changes - {NEVER}), NEVER]
+        self._changes_ns = [NEVER]
+        for begin, end, _ in self._jammers:
+            self._change_at(begin, end)
+        for one in settings.impairments:
+            if isinstance(one, CellOutage):
+                self.add(one)
 
-    @staticmethod
-    def wanted(settings: NetworkSettings) -> bool:
-        """Return whether settings ask for any of this."""
-        return any(isinstance(one, CellOutage | Jammer) for one in settings.impairments)
+    def add(self, outage: CellOutage) -> None:
+        """Add an outage that hasn't begun; ValueError if there is no such cell."""
+        begin, end = _span_ns(outage)
+        self._outages.append((begin, end, cells_called(outage.cell, self._names, outage.kind)))
+        self._change_at(begin, end)
+
+    @property
+    def has_jammers(self) -> bool:
+        """Whether anybody jams at any time."""
+        return bool(self._jammers)
 
     @property
     def next_change_ns(self) -> int:
@@ -209,6 +214,9 @@ class RadioImpairments:
     def change(self) -> None:
         """Go on to the change after the next."""
         self._changes_ns.pop(0)
+
+    def _change_at(self, *instants_ns: int) -> None:
+        self._changes_ns = sorted({*self._changes_ns, *instants_ns})
 
     def off_air(self, instant_ns: int) -> Bools:
         """Return which cells are off the air at an instant (cells,)."""

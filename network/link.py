@@ -36,7 +36,7 @@ from network.ran.layered import LayeredScheduler
 from network.ran.layers import NO_CELL, Layer, layers_of, slices_of
 from network.ran.reception import Reception
 from network.ran.scheduler import Arrivals, Scheduler
-from network.settings import NetworkSettings
+from network.settings import CellOutage, NetworkSettings
 
 # The columns of a packet's luck.
 _AIR_UP, _WIRE_UP = UP_PARTS
@@ -122,6 +122,10 @@ class Link(LegByLeg):
         """Take a station out; see `LinkModel.detach`."""
         super().detach(station)
         self._connections.detach(station)
+
+    def take_off_air(self, outage: CellOutage) -> None:
+        """Let a cell go off the air; see `LinkModel.take_off_air`."""
+        self._reception.take_off_air(outage)
 
     def handovers(self) -> Handovers:
         """Return the changes of cell that ended since the last call."""

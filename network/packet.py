@@ -118,7 +118,7 @@ class Packets:
 
     def take(self, rows: Ints | Bools) -> Self:
         """Return a copy of some rows, given by number or by mask."""
-        return type(self)(*[getattr(self, name)[rows] for name in self.__dataclass_fields__])
+        return type(self)(*_columns(self, self, rows))
 
     def receptions(self) -> Receptions:
         """Return the rows as receptions at `ended_ns`, ordered by instant and packet id."""
@@ -200,7 +200,9 @@ class InFlight(Packets):
             return
         until = np.reshape(np.asarray(until_ns, dtype=np.int64), (-1, 1))
         plan = np.minimum(self.plan_ns[rows], until)
-        self.stage_ns[rows[:, None], LEG_STAGES[self.leg[rows]]] += plan[:, 1:] - plan[:, :-1]
+        # numpy takes places in one axis twice as fast as in two.
+        places = rows[:, None] * len(Stage) + LEG_STAGES[self.leg[rows]]
+        self.stage_ns.reshape(-1, copy=False)[places] += plan[:, 1:] - plan[:, :-1]
 
     def end(self, rows: Ints, fate: int | Ints, ended_ns: int | Ints) -> None:
         """End rows with a fate at an instant, or with one each."""
@@ -232,4 +234,11 @@ def joined(tables: list[Table]) -> Table:
 
 def as_packets(flights: InFlight, rows: Ints | Bools) -> Packets:
     """Return the lasting columns of some packets in flight."""
-    return Packets(*[getattr(flights, name)[rows] for name in Packets.__dataclass_fields__])
+    return Packets(*_columns(Packets, flights, rows))
+
+
+def _columns(kind: Packets | type[Packets], table: Packets, rows: Ints | Bools) -> list[Any]:
+    """Return the columns that a kind of table has, of some rows of a table."""
+    # A mask is searched through once for all columns.
+    places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    return [getattr(table, name).take(places, axis=0) for name in kind.__dataclass_fields__]

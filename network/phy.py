@@ -37,6 +37,7 @@ class Modulations:
         efficiency: Bits per resource element (rows,).
         sinr_db: SINR at which a block of `block_bits` fails once in ten (rows,).
         block_bits: Size of the code block that `sinr_db` was published for (rows,).
+        spread_db: Spread of such a block's error curve (rows,).
     """
 
     order: Ints
@@ -44,6 +45,7 @@ class Modulations:
     efficiency: Floats
     sinr_db: Floats
     block_bits: Floats
+    spread_db: Floats
 
 
 def mcs_table(table: int) -> Modulations:
@@ -349,12 +351,15 @@ def _modulations(rows: tuple[tuple[int, float], ...]) -> Modulations:
     order = np.array([row[0] for row in rows], dtype=np.int64)
     code_rate = np.array([row[1] for row in rows]) / 1024.0
     published = [_SINR_AT_TEN_PERCENT.get(row, _below_all(row)) for row in rows]
+    efficiency = order * code_rate
+    block_bits = np.array([float(bits) for _, bits in published])
     return Modulations(
         order,
         code_rate,
-        order * code_rate,
+        efficiency,
         np.array([sinr for sinr, _ in published]),
-        np.array([float(bits) for _, bits in published]),
+        block_bits,
+        _spread_db(efficiency, block_bits),
     )
 
 
@@ -371,10 +376,8 @@ def _capacity_sinr_db(row: tuple[int, float]) -> float:
 
 def _curve(rows: Modulations, mcs: Ints, block_bits: Floats) -> tuple[Floats, Floats]:
     """Return middle and spread [dB] of the error curve of one code block."""
-    efficiency = rows.efficiency[mcs]
-    spread = _spread_db(efficiency, block_bits)
-    at_reference = _spread_db(efficiency, rows.block_bits[mcs])
-    ten_percent = rows.sinr_db[mcs] + _SHIFT_PER_SPREAD * (spread - at_reference)
+    spread = _spread_db(rows.efficiency[mcs], block_bits)
+    ten_percent = rows.sinr_db[mcs] + _SHIFT_PER_SPREAD * (spread - rows.spread_db[mcs])
     return np.asarray(ten_percent + spread * ndtri(0.1)), spread
 
 

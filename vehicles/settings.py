@@ -52,6 +52,9 @@ class DrivenSettings(Settings):
     add: AddedVehicle | None = None
     model: str = Field("bmw_320i", description="Parameter set of the embedded vehicle model.")
     sensor: SensorSettings = SensorSettings()
+    shares_perception: bool = Field(
+        False, description="It tells others by CPM of the road users that its own sensor sees."
+    )
 
     @field_validator("model")
     @classmethod

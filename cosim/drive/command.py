@@ -54,8 +54,8 @@ def drive(
     from cosim.shipped import find_scenario
 
     if carla is not None:
-        host, port = _address(carla)
-        server = [f"vehicles.carla.host={host}", f"vehicles.carla.port={port}"]
+        at, number = _address(carla)
+        server = [f"vehicles.carla.host={at}", f"vehicles.carla.port={number}"]
         overrides = [*overrides, "vehicles.backend=carla", *server]
     loaded = load_scenario(find_scenario(scenario), overrides)
     loaded, name = with_person(loaded, vehicle, remote=remote)

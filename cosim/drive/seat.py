@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from vehicles.driving.person import Inputs
 
 Axis = Literal["steering", "throttle", "brake"]
-_Key = Literal["left", "right", "throttle", "brake", "hand_brake"]
+_Key = Literal["left", "right", "throttle", "brake", "hand_brake", "shift"]
 
 # As in CARLA's manual_control; by pygame's names of keys and by browsers' (`KeyboardEvent.key`).
 _KEYS: dict[str, _Key] = {
@@ -26,13 +26,15 @@ _KEYS: dict[str, _Key] = {
     "arrowright": "right",
     "space": "hand_brake",
     " ": "hand_brake",
+    "q": "shift",
 }
 
 
 class DrivingSeat:
     """Gathers what a person does; thread-safe.
 
-    What was done last counts: keys, or the axes of a wheel or gamepad.
+    What was done last counts: keys, or the axes of a wheel or gamepad. Q shifts into
+    reverse and out of it.
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,7 @@ class DrivingSeat:
         self._down: set[str] = set()
         self._axes = Inputs()
         self._by_keys = True
+        self._reverse = False
 
     def press(self, key: str) -> bool:
         """A key goes down, by its name; False if it isn't one to drive with."""
@@ -67,14 +70,16 @@ class DrivingSeat:
     def read(self, _now_ns: int) -> Inputs:
         """What the person does now."""
         with self._lock:
+            reverse = self._reverse
             if not self._by_keys:
-                return self._axes
+                return self._axes._replace(reverse=reverse)
             meant = {_KEYS[key] for key in self._down}
         return Inputs(
             steering=float("left" in meant) - float("right" in meant),
             throttle=float("throttle" in meant),
             brake=float("brake" in meant),
             hand_brake="hand_brake" in meant,
+            reverse=reverse,
             keys=True,
         )
 
@@ -84,6 +89,8 @@ class DrivingSeat:
             return False
         with self._lock:
             if down:
+                # A key that is held may be told again and again.
+                self._reverse ^= _KEYS[key] == "shift" and key not in self._down
                 self._down.add(key)
                 self._by_keys = True
             else:

@@ -89,7 +89,10 @@ class Viewer:
             picture_age_ms=age_ms,
             remote=remote,
             mast_m=self._masts.get(self._dash.cell.rpartition("/")[0]),
-            lines=list(self._dash.lines(now_ns, speed_mps, real_time_factor)),
+            lines=[
+                ("gear", "R" if inputs.reverse and not remote else "D"),
+                *self._dash.lines(now_ns, speed_mps, real_time_factor),
+            ],
             warnings=self._warnings(),
             inputs=inputs,
         )

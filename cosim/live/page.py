@@ -15,13 +15,15 @@ from cosim.live.layout import SINR_DB
 from cosim.live.panel import Panel
 from cosim.live.player import SPEEDS, Player
 from cosim.live.road_scene import VIEWS, RoadScene
-from cosim.live.stage import Stage
+from cosim.live.stage import HardBrake, Outage, Stage
 from cosim.live.timeline import Frame
 
 _FRAME_S = 0.05
 _PANEL_S = 0.5
 _FLASH_S = 0.6
 _BIG_STEPS = 10
+_OUTAGE_S = 10.0
+_BRAKE_MPS2 = 8.0
 _KEYS = {
     "Space": "pause, go on",
     "← →": "one step back, on; ten with Shift",
@@ -112,12 +114,37 @@ class Page:
                     for level in (SINR_DB[0], sum(SINR_DB) / 2, SINR_DB[1]):
                         ui.label(f"{level:g}")
 
+        if self._stage.live:
+            with ui.row().classes(f"{card.replace('left-3', 'right-3')} bottom-3 items-center"):
+                self._build_injection()
         if self._screen is not None:
             with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
                 self._warnings = ui.label().classes("rounded px-4 py-1 whitespace-pre-wrap")
                 self._warnings.classes("text-lg font-bold bg-amber-500 text-black")
             with ui.column().classes(f"{card} top-20 gap-0"):
                 self._dash = ui.label().classes("num whitespace-pre-wrap")
+
+    def _build_injection(self) -> None:
+        """What a person may make happen; from then on the run is no longer its scenario's."""
+        names = self._stage.layout.cells
+        if names:
+            sites = dict.fromkeys(name.rpartition("/")[0] for name in names)
+            cell = ui.select([*sites, *names], value=next(iter(sites)))
+            cell.props("dense options-dense borderless aria-label='Cell or site'")
+            ui.button(
+                f"off the air for {_OUTAGE_S:g} s",
+                on_click=lambda: self._stage.ask(Outage(cell.value, _OUTAGE_S)),
+            ).props("dense no-caps flat")
+        ui.button("picked one brakes", on_click=self._ask_brake).props("dense no-caps flat")
+
+    def _ask_brake(self) -> None:
+        if self._picked is None:
+            return
+        vehicle = self._timeline.roster[self._picked].id
+        if vehicle in self._stage.scenario.driven_ids:
+            ui.notify("Traffic's vehicles brake; this one is driven.")
+        else:
+            self._stage.ask(HardBrake(vehicle, _BRAKE_MPS2))
 
     def _build_controls(self) -> None:
         with ui.row(wrap=False).classes("w-full items-center px-3 py-1 gap-1 border-t"):

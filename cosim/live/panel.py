@@ -103,7 +103,8 @@ class Panel:
         if cell is None:
             return "\n".join([*lines, "without a cell"])
         lines.append(f"cell {cell}{', interrupted' if interrupted else ''}")
-        lines.append(f"RSRP {rsrp_dbm:.0f} dBm, SINR {sinr_db:.1f} dB")
+        if np.isfinite(sinr_db):
+            lines.append(f"RSRP {rsrp_dbm:.0f} dBm, SINR {sinr_db:.1f} dB")
         if cell in self._timeline.load:
             down, up = self._timeline.load[cell]
             lines.append(f"the cell is used {down:.0%} down, {up:.0%} up")

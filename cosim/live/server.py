@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 THIS_MACHINE = "127.0.0.1"
 PORT = 8080
 _START_S = _STOP_S = 10.0
-# A page that is loaded anew is gone for a moment; one that lost its connection comes back in time
-# to find its place in the run.
-_GONE_S = 3.0
-_COMES_BACK_S = 10.0
+# A page that lost its connection comes back in time to find its place in the run.
+_COMES_BACK_S = 15.0
 
 
 class PageServer:
@@ -103,12 +101,11 @@ class PageServer:
             time.sleep(0.1)
 
     def wait_until_left(self) -> None:
-        """Come back when no browser has the page open any more."""
-        left_s = time.monotonic()
-        while time.monotonic() - left_s < _GONE_S:
+        """Come back when every page has been closed for so long that it doesn't come back."""
+        from nicegui import Client
+
+        while Client.instances:
             time.sleep(0.2)
-            if self.is_open():
-                left_s = time.monotonic()
 
 
 def _listen(host: str, port: int) -> socket.socket:

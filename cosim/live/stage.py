@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cosim.injection import Injections
 from cosim.live.layout import Layout, coverage_of, lay_out
 from cosim.live.timeline import Timeline
 from cosim.plots.recorded import read_run
 from cosim.recording import SCHEMAS
 from cosim.scenario import Scenario
 from cosim.why import explain, told
+from network.settings import Impairment
 
 if TYPE_CHECKING:
     from cosim.live.wheel import PageScreen
 
 # What a page shows, bodies first: the others name road users.
 _TABLES = ("bodies", "road_users", "links", "cells", "packets", "handovers", "decisions", "events")
+
+
+class Outage(NamedTuple):
+    """A person wants a cell or site off the air."""
+
+    cell: str
+    lasts_s: float
+
+
+class HardBrake(NamedTuple):
+    """A person wants a vehicle of SUMO's to brake to a stop."""
+
+    vehicle: str
+    deceleration_mps2: float
+
+
+Request = Outage | HardBrake
 
 
 class Stage:
@@ -37,11 +57,35 @@ class Stage:
         self.timeline = Timeline(self.layout.cells)
         self.screen: PageScreen | None = None
         """Where a person drives, if one does."""
+        self._asked: SimpleQueue[Request] = SimpleQueue()
+        for impairment in scenario.network.impairments:
+            self._list(impairment)
 
     @cached_property
     def coverage(self) -> dict[str, Any] | None:
         """SINR over the ground, worked out when it is first asked for; None without cells."""
         return coverage_of(self.scenario)
+
+    def ask(self, what: Request) -> None:
+        """Ask something of a run that goes on; from any thread."""
+        self._asked.put(what)
+
+    def answer(self, injections: Injections, now_ns: int) -> None:
+        """Do what was asked; in the run's thread, between its ticks."""
+        while not self._asked.empty():
+            what = self._asked.get()
+            if isinstance(what, Outage):
+                self._list(injections.outage(what.cell, what.lasts_s, now_ns))
+            else:
+                injections.brake(what.vehicle, what.deceleration_mps2, now_ns)
+
+    def _list(self, impairment: Impairment) -> None:
+        told = impairment.model_dump(exclude={"from_s", "to_s"}, exclude_none=True)
+        kind = told.pop("kind")
+        words = [f"{key} {value}" for key, value in told.items()]
+        if impairment.to_s is not None:
+            words.append(f"until {impairment.to_s:g} s")
+        self.timeline.tell(impairment.from_s, kind, "", ", ".join(words))
 
     def why(self, vehicle: str, at_s: float) -> str:
         """What a decision rested on, in words; BadInput if that can't be told."""

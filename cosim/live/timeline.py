@@ -229,6 +229,11 @@ class Timeline:
         ):
             self._tell(time_s, kind, who, ", ".join(part for part in (other, detail) if part))
 
+    def tell(self, time_s: float, kind: str, who: str, text: str) -> None:
+        """List something that is in none of the tables."""
+        with self._lock:
+            self._tell(time_s, kind, who, text)
+
     def _tell(self, time_s: float, kind: str, who: str, text: str) -> None:
         entry = Entry(float(time_s), str(kind), str(who), text)
         at = bisect_right(self._entries, entry.time_s, key=lambda known: known.time_s)

@@ -21,7 +21,8 @@ class Watching(Onlooker):
         self._stage = stage
 
     def begin(self, bridge: Bridge) -> None:
-        """Nothing to get ready."""
+        """What people may bring in is a part of the run."""
+        self._injections = bridge.injections
 
     def seat(self, vehicle: str) -> Seat | None:
         """Nobody sits anywhere."""
@@ -31,4 +32,5 @@ class Watching(Onlooker):
         self._stage.timeline.add(table, columns)
 
     def tick(self, now_ns: int) -> None:
-        """Nothing is asked of the run."""
+        """Do what people have asked of the run."""
+        self._stage.answer(self._injections, now_ns)

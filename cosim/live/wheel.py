@@ -66,6 +66,11 @@ class AtThePage(AtTheWheel):
         super().__init__(vehicle, self._page, factor=stage.scenario.pace or 1.0)
         self._stage = stage
 
+    def tick(self, now_ns: int) -> None:
+        """Do what people have asked of the run, too."""
+        self._stage.answer(self._bridge.injections, now_ns)
+        super().tick(now_ns)
+
     def observe(self, table: str, columns: Columns) -> None:
         """Keep what is recorded for the instruments and for the page."""
         super().observe(table, columns)

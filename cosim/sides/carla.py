@@ -129,9 +129,13 @@ class CarlaVehicles:
             self._show_newcomers(to_ns)
             self._obey_traffic_lights()
 
-    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
+    def command(
+        self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
+    ) -> None:
         """What a driven vehicle is to do from now on."""
-        self._commands[name] = Command(in_steps(acceleration_mps2), angle_in_steps(steering_rad))
+        self._commands[name] = Command(
+            in_steps(acceleration_mps2), angle_in_steps(steering_rad), backwards
+        )
 
     def wheelbase_m(self, name: str) -> float:
         """Distance of a driven vehicle's axles [m]."""

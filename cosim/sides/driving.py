@@ -175,7 +175,9 @@ class Driving:
                 ego.speed_mps,
                 self._vehicles.wheelbase_m(name),
             )
-        self._vehicles.command(name, choice.proposal.acceleration_mps2, steering)
+        self._vehicles.command(
+            name, choice.proposal.acceleration_mps2, steering, backwards=choice.backwards
+        )
         # Everyone near, seen or not: the truth that criticality is judged by.
         apart_m = np.hypot(truth.x_m - ego.x_m, truth.y_m - ego.y_m)
         near = np.flatnonzero((apart_m < _TRUTH_RANGE_M) & (slots != slot))

@@ -17,6 +17,7 @@ from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
 from network.packet import AREA, SERVER, Fate, Packets, Positions, Stage
+from network.settings import CellOutage
 from vehicles.driving.base import LinkView
 from vehicles.messages.kinds import MessageKind, StationIds
 from vehicles.messages.received import Received
@@ -244,6 +245,10 @@ class LinkSide:
         """RSRP [dBm] and SINR [dB] that road users' modems last measured, NaN without a cell."""
         state = self._link.station_state()
         return state.rsrp_dbm[slots], state.sinr_db[slots]
+
+    def take_off_air(self, outage: CellOutage) -> None:
+        """Add a cell's outage to those of the scenario; see `LinkModel.take_off_air`."""
+        self._link.take_off_air(outage)
 
     def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
         """The network's forecast for a vehicle at places, shape (n,) [dB]."""

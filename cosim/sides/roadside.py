@@ -12,18 +12,19 @@ import numpy as np
 
 from cosim.clock import to_ns
 from cosim.sides.link import LinkSide
+from cosim.sides.perception import Observer
 from cosim.traffic.lights import Intersection
 from cosim.traffic.sumo import SumoTraffic
-from vehicles.messages.cpm import Cpm, PerceivedObject
+from vehicles.messages.cpm import Cpm
 from vehicles.messages.envelope import geo_broadcast_bytes
 from vehicles.messages.frame import Frame
 from vehicles.messages.kinds import MessageKind
 from vehicles.messages.mapem import Mapem
-from vehicles.messages.perception import CHECK_NS, PerceptionService
+from vehicles.messages.perception import CHECK_NS
 from vehicles.messages.spatem import Spatem
 from vehicles.sensing import sense_from
 from vehicles.settings import CameraSettings, RoadsideSettings
-from vehicles.state import Kind, RoadUsers
+from vehicles.state import RoadUsers
 
 
 class RoadsideUnits:
@@ -131,29 +132,11 @@ class _Camera:
     def __init__(self, settings: CameraSettings, station_id: int, buildings: Any) -> None:
         self._settings = settings
         self._buildings = buildings
-        self._service = PerceptionService(station_id, settings.x_m, settings.y_m)
-        self._number_of: dict[str, int] = {}
+        self._observer = Observer(station_id)
 
     def look(self, users: RoadUsers, now_ns: int) -> Cpm | None:
         """The CPM of an instant, if one is due."""
         settings = self._settings
         place = (settings.x_m, settings.y_m, math.radians(settings.heading_deg))
         slots = sense_from(users, now_ns, place, settings.sensor, self._buildings).slots
-        here = users.at(now_ns, slots)
-        seen = [
-            PerceivedObject(
-                object_id=self._number_of.setdefault(
-                    users.ids[slot], len(self._number_of) % 65_536
-                ),
-                measured_ns=now_ns,
-                x_m=float(here.x_m[row]),
-                y_m=float(here.y_m[row]),
-                vx_mps=float(here.vx_mps[row]),
-                vy_mps=float(here.vy_mps[row]),
-                kind=Kind(users.kind[slot]),
-                length_m=float(users.length_m[slot]),
-                width_m=float(users.width_m[slot]),
-            )
-            for row, slot in enumerate(slots.tolist())
-        ]
-        return self._service.generate(seen, now_ns)
+        return self._observer.look(users, slots, now_ns, place[:2])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from cosim.clock import to_s
 from cosim.federate import Federate
 from cosim.recording import Columns
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Floats, Ints
 from vehicles.carla.sensors import Measured
 from vehicles.driving.base import Bodies, EgoState
-from vehicles.dynamics import VehicleDynamics
+from vehicles.dynamics import MOST_BACKING_MPS, VehicleDynamics, back
 from vehicles.dynamics.steps import angle_in_steps, heading_in_steps, in_steps
 from vehicles.state import RoadUsers
 from vehicles.weather import WeatherSettings
@@ -28,8 +30,13 @@ class DrivenVehicles(Federate, Protocol):
 
     on_road: dict[str, str]
 
-    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
-        """What a driven vehicle is to do from now on: acceleration, wheel angle to the left."""
+    def command(
+        self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
+    ) -> None:
+        """What a driven vehicle is to do from now on: acceleration, wheel angle to the left.
+
+        Standing, it drives backwards by a negative acceleration if it may.
+        """
 
     def wheelbase_m(self, name: str) -> float:
         """Distance of a driven vehicle's axles [m]."""
@@ -111,6 +118,20 @@ def bodies_of(users: RoadUsers, slots: Ints, now_ns: int) -> Bodies:
     )
 
 
+_HOLD_MPS2 = -1.0
+
+
+@dataclass
+class _Backing:
+    """A vehicle that may drive backwards, or still does."""
+
+    allowed: bool = True
+    acceleration_mps2: float = 0.0
+    steering_rad: float = 0.0
+    speed_mps: float = 0.0
+    yaw_rate_radps: float = 0.0
+
+
 class EmbeddedVehicles:
     """Moves the driven vehicles and writes their rows of the road users.
 
@@ -139,6 +160,7 @@ class EmbeddedVehicles:
         self._models = models
         self._dynamics = VehicleDynamics(weather.grip if weather.water_mm > 0.0 else None)
         self._row_of: dict[str, int] = {}
+        self._backing: dict[str, _Backing] = {}
         self._now_ns = 0
         # Driven vehicle's name -> SUMO id, as long as it is on the road.
         self.on_road: dict[str, str] = {}
@@ -151,6 +173,8 @@ class EmbeddedVehicles:
         """Move every driven vehicle on to `to_ns`."""
         if self.on_road:
             self._dynamics.advance(to_ns - self._now_ns)
+        for name, backing in list(self._backing.items()):
+            self._back(name, backing, to_s(to_ns - self._now_ns))
         self._now_ns = to_ns
         self._come_and_go(to_ns)
         if not self.on_road:
@@ -158,6 +182,13 @@ class EmbeddedVehicles:
         users, model = self._users, self._dynamics
         slots = np.array([users.slot_of(user_id) for user_id in self.on_road.values()])
         rows = np.array([self._row_of[name] for name in self.on_road])
+        speed_mps, acceleration_mps2 = model.speed_mps[rows], model.acceleration_mps2[rows]
+        yaw_rate_radps = model.yaw_rate_radps[rows]
+        for at, backs in enumerate(map(self._backing.get, self.on_road)):
+            if backs is not None and backs.speed_mps > 0.0:
+                speed_mps[at] = -backs.speed_mps
+                acceleration_mps2[at] = backs.acceleration_mps2
+                yaw_rate_radps[at] = backs.yaw_rate_radps
         write_driven(
             users,
             slots,
@@ -165,16 +196,24 @@ class EmbeddedVehicles:
             x_m=model.x_m[rows],
             y_m=model.y_m[rows],
             heading_rad=model.heading_rad[rows],
-            speed_mps=model.speed_mps[rows],
-            acceleration_mps2=model.acceleration_mps2[rows],
-            yaw_rate_radps=model.yaw_rate_radps[rows],
+            speed_mps=speed_mps,
+            acceleration_mps2=acceleration_mps2,
+            yaw_rate_radps=yaw_rate_radps,
         )
 
-    def command(self, name: str, acceleration_mps2: float, steering_rad: float) -> None:
+    def command(
+        self, name: str, acceleration_mps2: float, steering_rad: float, *, backwards: bool = False
+    ) -> None:
         """What a driven vehicle is to do from now on."""
-        self._dynamics.command(
-            self._row_of[name], in_steps(acceleration_mps2), angle_in_steps(steering_rad)
-        )
+        acceleration_mps2, steering_rad = in_steps(acceleration_mps2), angle_in_steps(steering_rad)
+        row, backing = self._row_of[name], self._backing.get(name)
+        # The model, which knows of no backing, is to stand meanwhile.
+        stands = backing is not None and backing.speed_mps > 0.0
+        self._dynamics.command(row, _HOLD_MPS2 if stands else acceleration_mps2, steering_rad)
+        if backwards or backing is not None:
+            backing = self._backing.setdefault(name, _Backing())
+            backing.acceleration_mps2, backing.steering_rad = acceleration_mps2, steering_rad
+            backing.allowed = backwards
 
     def wheelbase_m(self, name: str) -> float:
         """Distance of a driven vehicle's axles [m]."""
@@ -199,9 +238,28 @@ class EmbeddedVehicles:
     def close(self) -> None:
         """Nothing to release."""
 
+    def _back(self, name: str, backing: _Backing, dt_s: float) -> None:
+        """Let a vehicle that stands, and may, drive backwards; until it stands again."""
+        row = self._row_of[name]
+        if self._dynamics.speed_mps[row] > 0.0:
+            return
+        speed_mps = backing.speed_mps - backing.acceleration_mps2 * dt_s
+        if not backing.allowed:
+            # In a forward gear it only comes to rest.
+            speed_mps = min(speed_mps, backing.speed_mps)
+        backing.speed_mps = min(max(speed_mps, 0.0), MOST_BACKING_MPS)
+        backing.yaw_rate_radps = 0.0
+        if backing.speed_mps > 0.0:
+            backing.yaw_rate_radps = back(
+                self._dynamics, row, backing.speed_mps, backing.steering_rad, dt_s
+            )
+        elif not backing.allowed:
+            del self._backing[name]
+
     def _come_and_go(self, now_ns: int) -> None:
         for name in [name for name, user in self.on_road.items() if user not in self._users]:
             self._dynamics.remove(self._row_of.pop(name))
+            self._backing.pop(name, None)
             del self.on_road[name]
         for entered in self._traffic.taken_over:
             if entered.name in self.on_road:

@@ -9,7 +9,7 @@ from network.arrays import Bools, Floats, Ints
 from network.base import StationState
 from network.draws import key_of
 from network.impairments import RadioImpairments
-from network.packet import NEVER, Positions
+from network.packet import Positions
 from network.phy import prb_count
 from network.radio.penetration import CarLoss
 from network.ran.cells import cells_of
@@ -19,6 +19,7 @@ from network.ran.layers import NO_CELL, Layer, slices_of
 from network.ran.measurement import Layer1Errors, Levels, layer_1_period_ms
 from network.ran.scheduler import Scheduler
 from network.ran.signals import Signals
+from network.settings import CellOutage
 
 
 class Reception:
@@ -54,10 +55,8 @@ class Reception:
         keys = np.array([key_of(name) for name in names], dtype=np.uint64)
         self._now_ns = 0
         self._positions: Positions | None = None
-        self._impairments = (
-            RadioImpairments(settings, names, cells_of(ground.sites), prbs=down.prbs)
-            if RadioImpairments.wanted(settings)
-            else None
+        self._impairments = RadioImpairments(
+            settings, names, cells_of(ground.sites), prbs=down.prbs
         )
         self.off_air: Bools = np.zeros(len(names), dtype=np.bool_)
         """Which cells are off the air (cells,)."""
@@ -96,7 +95,11 @@ class Reception:
     @property
     def next_change_ns(self) -> int:
         """When a cell goes off the air or comes back next, or a jammer changes [ns]."""
-        return NEVER if self._impairments is None else self._impairments.next_change_ns
+        return self._impairments.next_change_ns
+
+    def take_off_air(self, outage: CellOutage) -> None:
+        """Add an outage that hasn't begun; ValueError if there is no such cell."""
+        self._impairments.add(outage)
 
     def attach(self, station: int, key: int, antenna_height_m: float) -> None:
         """Take a row into use; arguments as for `Connections.attach`."""
@@ -150,7 +153,7 @@ class Reception:
         Returns:
             The cells that went off the air and those that came back, or None if nothing was due.
         """
-        if self._impairments is None or self._now_ns < self._impairments.next_change_ns:
+        if self._now_ns < self._impairments.next_change_ns:
             return None
         self._impairments.change()
         before, self.off_air = self.off_air, self._impairments.off_air(self._now_ns)
@@ -312,7 +315,7 @@ class Reception:
         return self._errors.at(self._now_ns, stations, self.key[stations])
 
     def _hear_jammers(self, stations: Ints) -> None:
-        if self._impairments is not None:
+        if self._impairments.has_jammers:
             down, up = self._impairments.jamming_mw(
                 self._now_ns, *self._places(stations), self._whereabouts
             )

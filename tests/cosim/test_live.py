@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosim.clock import NS_PER_S
 from cosim.live.guard import Guard
 from cosim.live.layout import lay_out
 from cosim.live.player import Player
-from cosim.live.stage import Stage
+from cosim.live.stage import HardBrake, Outage, Stage
 from cosim.live.timeline import Timeline
 from cosim.live.watching import Watching
-from cosim.recording import read_table
-from cosim.run import run
+from cosim.recording import read_manifest, read_table
+from cosim.run import REPLAY, run
 from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
 from tests.runs import run_scenario
@@ -165,6 +166,31 @@ def test_the_page_of_a_run_says_what_its_tables_say(tmp_path: Path) -> None:
     frame = stage.timeline.frame(float(last["time_s"].iloc[0]))
     shown = {stage.timeline.roster[int(row[0])].id: row[1] for row in frame.users}
     assert shown == pytest.approx(dict(zip(last["id"], last["x_m"], strict=True)), abs=1e-3)
+
+
+def test_what_is_brought_into_a_run_becomes_its_scenario(tmp_path: Path) -> None:
+    class Meddling(Watching):
+        def tick(self, now_ns: int) -> None:
+            if now_ns == 3 * NS_PER_S:
+                stage.ask(Outage("west", 2.0))
+                stage.ask(HardBrake("lead", 6.0))
+            super().tick(now_ns)
+
+    changed = ["duration_s=8", "events=[]", "network.load=[]", "pace=100"]
+    scenario = load_scenario(find_scenario("highway_brake"), changed)
+    stage = Stage(scenario, tmp_path / "touched", live=True)
+    outcome = run(scenario, tmp_path / "touched", onlooker=Meddling(stage))
+    outage = stage.timeline.entries(4.0, set(), 1)[0]
+    assert (outage.kind, outage.text) == ("cell_outage", "cell west, until 5.002 s")
+    handovers = read_table(tmp_path / "touched", "handovers").query("id == 'ego'")
+    left = handovers[handovers["time_s"].between(3.0, 5.0)].iloc[0]
+    assert left["from_cell"].startswith("west/")
+    lead = read_table(tmp_path / "touched", "road_users").query("id == 'lead'")
+    assert lead["speed_mps"].iloc[-1] < lead["speed_mps"].iloc[0] - 15.0
+
+    assert read_manifest(tmp_path / "touched")["injected"] is True
+    again = run(load_scenario(tmp_path / "touched" / REPLAY, []), tmp_path / "again")
+    assert again.digest == outcome.digest
 
 
 @pytest.mark.parametrize(

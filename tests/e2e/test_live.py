@@ -142,6 +142,26 @@ def test_a_person_drives_in_the_browser(
     assert read_manifest(out)["people"] == ["ego"]
 
 
+def test_an_outage_is_brought_into_a_run(
+    browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
+) -> None:
+    out = tmp_path / "touched"
+    process = start_cosim("run", *SCENARIO, "--out", out, "--live", "--port", 0, "-q")
+    page = browser.new_page(viewport={"width": 1024, "height": 640})
+    _open(page, _url(process))
+    page.get_by_role("button", name="off the air").click()
+    rows = page.get_by_role("row")
+    expect(rows.filter(has_text="cell_outage")).to_contain_text("cell west")
+    expect(rows.filter(has_text=re.compile("handover.*west/", re.S)).first).to_be_visible()
+    page.screenshot(path=tmp_path / "outage.png")
+    page.close()
+    assert process.wait(timeout=90) == 0
+    manifest = read_manifest(out)
+    assert manifest["injected"] is True
+    [outage] = manifest["scenario"]["network"]["impairments"]
+    assert (outage["kind"], outage["cell"]) == ("cell_outage", "west")
+
+
 def test_other_machines_need_the_token(
     recorded: Path, start_cosim: Callable[..., Popen[str]]
 ) -> None:

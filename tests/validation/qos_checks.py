@@ -440,7 +440,7 @@ def _loaded_latency_ms(direction: str, density_per_km: int) -> float:
 
 @check(
     "standardized 5QIs: level, delay budget, burst volume",
-    source="TS 23.501 Table 5.7.4-1; as srsRAN's mapping has it, row 86 from memory",
+    source="TS 23.501 Table 5.7.4-1; as srsRAN's mapping has it, row 86 as 5G-LENA's",
     tolerance=0,
     faults=[
         Fault("83 with the budget of 84", f"{HERE}:FIVE_QI",

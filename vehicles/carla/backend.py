@@ -42,6 +42,7 @@ from vehicles.weather import WeatherSettings
 # A body of the server's own must not touch the ground where it is put down.
 _LIFTS_M = (0.3, 0.7, 1.2)
 _BRAKE_LIGHT_BELOW_MPS2 = -0.7
+_STANDING_MPS = 0.05
 _GOODBYE_S = 5.0
 _SIZE = ("length", "width", "height")
 # Wheels of real CARLA are placed in centimetres; no axle is this many metres from another.
@@ -58,10 +59,14 @@ class DrivenBody(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What a driven vehicle is to do: acceleration, and angle of the front wheels to the left."""
+    """What a driven vehicle is to do: acceleration, and angle of the front wheels to the left.
+
+    Standing, it drives backwards by a negative acceleration if it may.
+    """
 
     acceleration_mps2: float = 0.0
     steering_rad: float = 0.0
+    backwards: bool = False
 
 
 class Pose(NamedTuple):
@@ -460,10 +465,19 @@ class CarlaBackend:
 
     def _controls(self, driven: _Driven, wanted: Command) -> list[Any]:
         command = self._carla.command
-        throttle, brake, steer = driven.powertrain.control(
-            wanted.acceleration_mps2, wanted.steering_rad, driven.speed_mps
+        # Rolling forwards a car brakes in any gear; rolling backwards it is in reverse.
+        reverse = (wanted.backwards and driven.speed_mps < _STANDING_MPS) or (
+            driven.speed_mps < -_STANDING_MPS
         )
-        control = self._carla.VehicleControl(throttle=throttle, brake=brake, steer=steer)
+        powertrain = driven.powertrain
+        throttle, brake, steer = (
+            powertrain.control_backwards(wanted.acceleration_mps2, wanted.steering_rad)
+            if reverse
+            else powertrain.control(wanted.acceleration_mps2, wanted.steering_rad, driven.speed_mps)
+        )
+        control = self._carla.VehicleControl(
+            throttle=throttle, brake=brake, steer=steer, reverse=reverse
+        )
         controls = [command.ApplyVehicleControl(driven.actor_id, control)]
         lights = VehicleLight.POSITION | VehicleLight.LOW_BEAM if self._weather.is_night else 0
         if wanted.acceleration_mps2 < _BRAKE_LIGHT_BELOW_MPS2:

@@ -306,6 +306,22 @@ class Powertrain:
         steer = min(max(-steering_rad / reach, -1.0), 1.0) if reach > 0.0 else 0.0
         return throttle, brake, steer
 
+    def control_backwards(
+        self, acceleration_mps2: float, steering_rad: float
+    ) -> tuple[float, float, float]:
+        """Throttle, brake and steer in reverse gear, as far as they reach.
+
+        Args:
+            acceleration_mps2: along the heading: what is negative drives, the rest brakes.
+            steering_rad: wheel angle, left positive.
+        """
+        force = acceleration_mps2 * self.physics.mass
+        traction, reach = float(self.traction_in_n(-1)[0]), self.physics.steering_max_rad
+        throttle = min(-force / traction, 1.0) if force < 0.0 and traction > 0.0 else 0.0
+        brake = min(force / self.brake_n, 1.0) if force > 0.0 and self.brake_n > 0.0 else 0.0
+        steer = min(max(-steering_rad / reach, -1.0), 1.0) if reach > 0.0 else 0.0
+        return throttle, brake, steer
+
     def _traction_at_n(self, speed_mps: float) -> float:
         return float(np.interp(speed_mps, SPEEDS_MPS, self.traction_n))
 

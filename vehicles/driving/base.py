@@ -172,6 +172,8 @@ class Proposal:
         steering_rad: for one that takes over, wanted angle of the front wheels, left positive; None
             for the angle that keeps the car in its lane.
         keeps_lane: the car is not to begin a change of lane.
+        backwards: for one that takes over, the car may drive backwards: what brakes it when it
+            stands sets it in motion.
     """
 
     acceleration_mps2: float
@@ -181,6 +183,7 @@ class Proposal:
     takes_over: bool = False
     steering_rad: float | None = None
     keeps_lane: bool = False
+    backwards: bool = False
 
 
 class DrivingFunction(Protocol):

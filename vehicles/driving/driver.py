@@ -26,6 +26,7 @@ class Choice(NamedTuple):
     road: RoadAhead
     line_xy_m: Floats
     steering_rad: float | None = None
+    backwards: bool = False
     warnings: Sequence[tuple[str, Proposal]] = ()
 
 
@@ -76,7 +77,9 @@ class Driver:
             driving = (driving[0], _warned(driving[1], warnings))
         name, proposal = min([driving, *holding_back], key=lambda named: named[1].acceleration_mps2)
         self._keeps_lane = any(one.keeps_lane for _, one in proposals)
-        return Choice(name, proposal, road, line, driving[1].steering_rad, warnings)
+        return Choice(
+            name, proposal, road, line, driving[1].steering_rad, driving[1].backwards, warnings
+        )
 
 
 def _warned(proposal: Proposal, warnings: Sequence[tuple[str, Proposal]]) -> Proposal:

@@ -11,6 +11,7 @@ from network.packet import NS_PER_S
 from network.settings import Settings
 from vehicles.driving.base import Proposal, Situation
 
+_STANDING_MPS = 0.1
 # A key is down or it isn't: the wheel and the pedals behind it move at the pace of a limb.
 _STEERING_PER_S = 1.6
 _RETURN_PER_S = 3.2
@@ -36,6 +37,7 @@ class Inputs(NamedTuple):
         throttle: the right pedal, 0 to 1.
         brake: the left pedal, 0 to 1.
         hand_brake: whether it is on.
+        reverse: whether the reverse gear is in.
         keys: whether these come from keys, which know nothing between none and all of it.
     """
 
@@ -43,6 +45,7 @@ class Inputs(NamedTuple):
     throttle: float = 0.0
     brake: float = 0.0
     hand_brake: bool = False
+    reverse: bool = False
     keys: bool = False
 
 
@@ -82,7 +85,8 @@ class Handling:
         Args:
             wanted: where the person wants them.
             now_ns: the instant; not before the last one [ns].
-            speed_mps: the car's speed, by which the wheel turns the front wheels less [m/s].
+            speed_mps: the car's speed along its heading [m/s]; the faster it is, the less the
+                wheel turns the front wheels.
         """
         if wanted.keys:
             elapsed_s = (now_ns - self._moved_ns) / NS_PER_S
@@ -130,6 +134,7 @@ class Person:
             takes_over=True,
             steering_rad=controls.steering_rad,
             keeps_lane=True,
+            backwards=wanted.reverse,
         )
 
 
@@ -138,14 +143,22 @@ def _towards(present: float, wanted: float, most: float) -> float:
 
 
 def _acceleration_mps2(inputs: Inputs, speed_mps: float) -> float:
-    coasting_mps2 = -(_COAST_MPS2 + _COAST_PER_S * speed_mps)
+    """What the pedals ask for, along the heading."""
+    gear = -1.0 if inputs.reverse else 1.0
+    braking = _MOST_BRAKE_MPS2 * inputs.brake
     if inputs.hand_brake:
-        return -max(_HAND_BRAKE_MPS2, _MOST_BRAKE_MPS2 * inputs.brake)
-    if inputs.brake > 0.0:
-        return coasting_mps2 - _MOST_BRAKE_MPS2 * inputs.brake
-    return coasting_mps2 + (_MOST_DRIVE_MPS2 - coasting_mps2) * inputs.throttle
+        braking = max(braking, _HAND_BRAKE_MPS2)
+    throttle = inputs.throttle if braking == 0.0 else 0.0
+    coasting = _COAST_MPS2 + _COAST_PER_S * abs(speed_mps)
+    # A standing car is held in the direction of its gear.
+    direction = math.copysign(1.0, speed_mps) if abs(speed_mps) > _STANDING_MPS else gear
+    drive = gear * throttle * (_MOST_DRIVE_MPS2 + coasting)
+    wanted = drive - direction * (braking + coasting)
+    # In reverse gear what only holds a standing car must not push it forwards.
+    standing_in_reverse = direction == gear == -1.0 and speed_mps >= 0.0
+    return min(wanted, 0.0) if standing_in_reverse else wanted
 
 
 def _angle_rad(inputs: Inputs, speed_mps: float) -> float:
-    holding_rad = math.atan(_WHEELBASE_M * _MOST_LATERAL_MPS2 / max(speed_mps, 1.0) ** 2)
+    holding_rad = math.atan(_WHEELBASE_M * _MOST_LATERAL_MPS2 / max(abs(speed_mps), 1.0) ** 2)
     return inputs.steering * min(_LOCK_RAD, holding_rad)

@@ -1,4 +1,4 @@
-"""Slows down for who walks or rides into the car's way unseen, by VAM or a roadside camera."""
+"""Slows down for who walks or rides into the car's way unseen, by VAM or CPM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vehicles.state import Kind
 _VULNERABLE = frozenset((Kind.PEDESTRIAN, Kind.BICYCLE, Kind.MOTORCYCLE))
 # Who is heard of comes from where nobody is seen: it is given more time than who is seen.
 _PATIENCE = Patience(braking_mps2=(1.0, 2.0), on_foot_s=(4.0, 3.0))
-# Cameras tell of everyone on foot or bicycle at least twice a second (TS 103 324).
+# CPMs tell of everyone on foot or bicycle at least twice a second (TS 103 324).
 _FORGET_NS = 1_200_000_000
 # Gentler braking than this can wait.
 _WORTH_IT_MPS2 = 0.5
@@ -26,8 +26,9 @@ _WORTH_IT_MPS2 = 0.5
 class VruWarning:
     """Slows down for vulnerable road users that are about to cross the car's way.
 
-    They tell of themselves by VAM, or a roadside camera tells of them by CPM. The judgement is that
-    of `acc` on who it sees, made earlier: on foot, who will be in the way within 3 s.
+    They tell of themselves by VAM, or a camera or another car that sees them tells by CPM. The
+    judgement is that of `acc` on who it sees, made earlier: on foot, who will be in the way within
+    3 s.
     """
 
     name = "vru_warning"
@@ -58,7 +59,7 @@ class VruWarning:
         return Proposal(stop, "crossing on foot or bicycle", messages=(sources[crossing.row],))
 
     def _listen(self, situation: Situation) -> None:
-        """Keep what cameras tell of vulnerable road users, and forget what is old."""
+        """Keep what CPMs tell of vulnerable road users, and forget what is old."""
         for received in situation.received:
             if isinstance(received.message, Cpm):
                 cpm = cast("Received[Cpm]", received)

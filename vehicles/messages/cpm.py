@@ -22,7 +22,7 @@ from vehicles.state import Kind
 OBJECTS_MAX = 255
 
 _HEADER = uper.Header(message_id=14, version=2)
-_PERCEIVED_OBJECTS = 5
+_ORIGINATING_VEHICLE, _PERCEIVED_OBJECTS = 1, 5
 _REACH_CM, _FASTEST_CMPS, _LONGEST_DM = 131_070, 16_381, 254
 _SPEED_UNKNOWN, _DIMENSION_UNKNOWN = 16_383, 256
 _CLASS_OF_KIND: dict[Kind, tuple[str, Any]] = {
@@ -73,13 +73,17 @@ class PerceivedObject:
 
 @dataclass(frozen=True, slots=True)
 class Cpm:
-    """What one station's sensors see; its position is that of the station."""
+    """What one station's sensors see; its position is that of the station.
+
+    `heading_rad` is a vehicle's, in its container of the originating station; None beside the road.
+    """
 
     station_id: int
     generation_time_ns: int
     x_m: float
     y_m: float
     objects: tuple[PerceivedObject, ...]
+    heading_rad: float | None = None
 
     def encode(self, frame: Frame) -> bytes:
         """UPER bytes; ValueError for more than 255 objects."""
@@ -87,11 +91,19 @@ class Cpm:
         place = uper.position(frame, self.x_m, self.y_m)
         place["altitude"]["altitudeConfidence"] = 15
         try:
-            data = _asn1().encode(
-                "PerceivedObjects",
-                {"numberOfPerceivedObjects": len(objects), "perceivedObjects": objects},
-                check_constraints=True,
-            )
+            containers = [
+                _container(
+                    _PERCEIVED_OBJECTS,
+                    "PerceivedObjects",
+                    {"numberOfPerceivedObjects": len(objects), "perceivedObjects": objects},
+                )
+            ]
+            if self.heading_rad is not None:
+                bearing = uper.heading(frame, self.heading_rad)["headingValue"]
+                vehicle = {"orientationAngle": {"value": bearing, "confidence": 127}}
+                containers.insert(
+                    0, _container(_ORIGINATING_VEHICLE, "OriginatingVehicle", vehicle)
+                )
             encoded: bytes = _asn1().encode(
                 "Cpm",
                 {
@@ -105,7 +117,7 @@ class Cpm:
                             "referenceTime": uper.timestamp_ms(self.generation_time_ns),
                             "referencePosition": place,
                         },
-                        "containers": [{"containerId": _PERCEIVED_OBJECTS, "containerData": data}],
+                        "containers": containers,
                     },
                 },
                 check_constraints=True,
@@ -131,14 +143,19 @@ class Cpm:
         x_m, y_m = uper.point(frame, management["referencePosition"])
         generated_ns = uper.instant_ns(management["referenceTime"])
         objects: list[PerceivedObject] = []
+        heading_rad = None
         for container in payload["containers"]:
-            if container["containerId"] == _PERCEIVED_OBJECTS:
+            if container["containerId"] == _ORIGINATING_VEHICLE:
+                vehicle = _decode("OriginatingVehicle", container["containerData"])
+                bearing = {"headingValue": vehicle["orientationAngle"]["value"]}
+                heading_rad = uper.heading_rad(frame, bearing)
+            elif container["containerId"] == _PERCEIVED_OBJECTS:
                 seen = _decode("PerceivedObjects", container["containerData"])
                 objects.extend(
                     _perceived(frame, (x_m, y_m), generated_ns, one)
                     for one in seen["perceivedObjects"]
                 )
-        return cls(station_id, generated_ns, x_m, y_m, tuple(objects))
+        return cls(station_id, generated_ns, x_m, y_m, tuple(objects), heading_rad)
 
     def _object(self, frame: Frame, seen: PerceivedObject) -> dict[str, Any]:
         east_m, north_m = frame.to_east_north(seen.x_m - self.x_m, seen.y_m - self.y_m)
@@ -190,6 +207,11 @@ def _kind(name: str, value: Any) -> Kind:
     if name == "vru":
         return _KIND_OF_VRU.get(value[0], Kind.OTHER)
     return _KIND_OF_VEHICLE.get(value, Kind.OTHER) if name == "vehicle" else Kind.OTHER
+
+
+def _container(number: int, name: str, value: dict[str, Any]) -> dict[str, Any]:
+    data = _asn1().encode(name, value, check_constraints=True)
+    return {"containerId": number, "containerData": data}
 
 
 def _coordinate(metres: float) -> dict[str, int]:

@@ -36,14 +36,28 @@ class PerceptionService:
     to tell, an empty message goes out once a second.
     """
 
-    def __init__(self, station_id: int, x_m: float, y_m: float) -> None:
+    def __init__(self, station_id: int) -> None:
         self._station_id = station_id
-        self._place = (x_m, y_m)
         self._told: dict[int, _Told] = {}
         self._last_ns = -_LONGEST_NS
 
-    def generate(self, seen: list[PerceivedObject], now_ns: int) -> Cpm | None:
-        """The message of an instant at which the station looks and sees these, if one is due."""
+    def generate(
+        self,
+        seen: list[PerceivedObject],
+        now_ns: int,
+        x_m: float,
+        y_m: float,
+        heading_rad: float | None = None,
+    ) -> Cpm | None:
+        """The message of an instant at which the station looks and sees these, if one is due.
+
+        Args:
+            seen: the road users.
+            now_ns: the instant [ns].
+            x_m: where the station is [m].
+            y_m: the same [m].
+            heading_rad: of a vehicle.
+        """
         self._told = {
             one.object_id: told for one in seen if (told := self._told.get(one.object_id))
         }
@@ -58,7 +72,7 @@ class PerceptionService:
         for one in chosen:
             self._told[one.object_id] = _Told(one, now_ns)
         self._last_ns = now_ns
-        return Cpm(self._station_id, now_ns, *self._place, tuple(chosen))
+        return Cpm(self._station_id, now_ns, x_m, y_m, tuple(chosen), heading_rad)
 
     def _is_overdue(self, one: PerceivedObject, now_ns: int, longest_ns: int) -> bool:
         told = self._told.get(one.object_id)

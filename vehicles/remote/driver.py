@@ -123,7 +123,8 @@ class RemotePerson:
 
     def control(self, now_ns: int) -> Controls | None:
         """What the person does now; None before the first picture."""
-        inputs = self._seat.read(now_ns)
+        # Commands know no gear.
+        inputs = self._seat.read(now_ns)._replace(reverse=False)
         if self._frame is None:
             return None
         return self._handling.move(inputs, now_ns, self._frame.ego.speed_mps)

@@ -1,6 +1,6 @@
 """A drive in a window that nobody sees, by key events that nobody presses; a process of its own.
 
-Usage: python -m tests.cosim.drive.at_window SCENARIO RUN_DIR [remote] [KEY.PATH=VALUE ...]
+Usage: python -m tests.cosim.drive.at_window SCENARIO RUN_DIR [remote] [reverse] [KEY=VALUE ...]
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
 
 SCRIPT = {0.5: "+w", 3.0: "+a", 3.5: "-a", 4.0: "+right", 4.5: "-right -w +down"}
+# From a standstill, backwards.
+REVERSE = {0.5: "+down", 2.5: "-down +q -q +w", 5.0: "-w +space"}
 ENDS_S = 6.0
 
 
 class PressedWindow(Window):
     """Posts the script's key events, and keeps what it showed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, script: dict[float, str]) -> None:
         super().__init__((960, 540))
         self._folder = folder
-        self._script = dict(SCRIPT)
+        self._script = dict(script)
         self._now_s = 0.0
         self._shown: list[dict[str, object]] = []
 
@@ -68,7 +70,8 @@ def main(name: str, run_dir: str, *more: str) -> None:
     remote, overrides = "remote" in more, [one for one in more if "=" in one]
     scenario = load_scenario(find_scenario(name), overrides)
     scenario, vehicle = with_person(scenario, None, remote=remote)
-    with PressedWindow(Path(run_dir)) as window:
+    script = REVERSE if "reverse" in more else SCRIPT
+    with PressedWindow(Path(run_dir), script) as window:
         # Twice the wall clock's pace, where the machine can.
         run(scenario, Path(run_dir), onlooker=AtTheWheel(vehicle, window, factor=2.0))
         window.keep()

@@ -79,6 +79,28 @@ def test_emergency_braking_may_be_left_to_the_person(tmp_path: Path) -> None:
     assert functions == {"true": {"person", "aeb"}, "false": {"person"}}
 
 
+def test_q_shifts_into_reverse_and_out_of_it(tmp_path: Path) -> None:
+    script = {0.2: "+s", 2.5: "-s +q -q +w +a", 4.0: "-w -a +space", 5.5: "-space +q -q +w"}
+    there = tmp_path / "there"
+    outcome = drive(there, script, "v2x.penetration=0", ends_s=7.0)
+    track = ego(there)
+    speed = track["speed_mps"]
+    assert speed.loc[2.4] == 0.0
+    assert -8.0 <= speed.loc[2.5:4.1].min() < -4.0
+    assert speed.loc[5.4] == 0.0
+    assert speed.iloc[-1] > 3.0
+    # Backwards, along its own axis: the wheel to the left turns the heading to the right.
+    from_, to = track.loc[2.5], track.loc[4.0]
+    ahead_m = (to["x_m"] - from_["x_m"]) * np.cos(from_["heading_rad"]) + (
+        to["y_m"] - from_["y_m"]
+    ) * np.sin(from_["heading_rad"])
+    assert ahead_m < -1.5
+    assert to["heading_rad"] < from_["heading_rad"] - 0.1
+    again = run(load_scenario(there / "replay.yaml"), tmp_path / "again")
+    pd.testing.assert_frame_equal(ego(tmp_path / "again"), track)
+    assert again.digest == outcome.digest
+
+
 CITY = find_scenario("city_grid").parent / "city_grid"
 
 

@@ -61,6 +61,20 @@ def test_any_thread_may_press_keys() -> None:
     assert seat.read(0) == Inputs(keys=True)
 
 
+def test_q_shifts_at_each_press() -> None:
+    seat = DrivingSeat()
+    told = []
+    for _ in range(2):
+        seat.press("Q")
+        seat.press("q")
+        seat.release("q")
+        told.append(seat.read(0).reverse)
+    seat.press("q")
+    seat.move("throttle", 0.5)
+    assert told == [True, False]
+    assert seat.read(0) == Inputs(throttle=0.5, reverse=True)
+
+
 def test_a_script_is_done_from_its_instants_on() -> None:
     seat = ScriptedSeat([ScriptedInputs(20, Inputs(brake=1.0)), ScriptedInputs(10, Inputs(0.5))])
     assert [seat.read(now_ns) for now_ns in (9, 10, 19, 20, 30)] == [

@@ -100,8 +100,15 @@ def test_keys_drive_and_the_instruments_show_what_is_recorded(tmp_path: Path) ->
 def test_keys_drive_in_carla(tmp_path: Path) -> None:
     pytest.importorskip("carla")
     with carla_server() as port:
-        shown = at_window(
-            "highway_brake", tmp_path, "vehicles.backend=carla", f"vehicles.carla.port={port}"
-        )
-    assert_it_turned(tmp_path)
-    assert_shown_as_recorded(tmp_path, shown)
+        in_carla = ["vehicles.backend=carla", f"vehicles.carla.port={port}"]
+        forwards, backwards = tmp_path / "forwards", tmp_path / "backwards"
+        shown = at_window("highway_brake", forwards, *in_carla)
+        # On a slower road, where it soon stands.
+        at_window("remote_drive_full_cell", backwards, "reverse", *in_carla)
+    assert_it_turned(forwards)
+    assert_shown_as_recorded(forwards, shown)
+    users = read_table(backwards, "road_users")
+    speed_mps = users[users["id"] == "ego"].set_index("time_s")["speed_mps"]
+    assert abs(speed_mps.loc[2.5]) < 0.1
+    assert speed_mps.loc[3.0:5.5].min() < -3.0
+    assert abs(speed_mps.iloc[-1]) < abs(speed_mps.loc[3.0:5.5].min()) - 2.0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,6 +31,13 @@ def test_what_comes_out_is_what_went_in() -> None:
         assert replace(seen, x_m=0, y_m=0, vx_mps=0, vy_mps=0) == replace(
             told, x_m=0, y_m=0, vx_mps=0, vy_mps=0
         )
+
+
+def test_a_vehicle_s_says_where_it_looks() -> None:
+    heard = Cpm.decode(replace(CPM, heading_rad=0.6).encode(FRAME), FRAME, 0)
+    assert heard.heading_rad == pytest.approx(0.6, abs=math.radians(0.05))
+    assert heard.objects == Cpm.decode(CPM.encode(FRAME), FRAME, 0).objects
+    assert Cpm.decode(CPM.encode(FRAME), FRAME, 0).heading_rad is None
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -101,12 +109,12 @@ print("read", value["header"]["stationId"], value["payload"]["management"]["refe
 
 
 def told(service: PerceptionService, now_ms: int, *seen: PerceivedObject) -> list[int] | None:
-    cpm = service.generate(list(seen), now_ms * MS)
+    cpm = service.generate(list(seen), now_ms * MS, 0.0, 0.0)
     return None if cpm is None else [one.object_id for one in cpm.objects]
 
 
 def test_vehicles_are_told_of_when_they_have_changed() -> None:
-    service = PerceptionService(77, 0.0, 0.0)
+    service = PerceptionService(77)
     assert told(service, 0, CAR) == [4]
     assert told(service, 100, replace(CAR, x_m=CAR.x_m - 3.9)) is None
     assert told(service, 200, replace(CAR, x_m=CAR.x_m - 4.1)) == [4]
@@ -118,7 +126,7 @@ def test_vehicles_are_told_of_when_they_have_changed() -> None:
 
 
 def test_pedestrians_are_told_of_together_every_half_second() -> None:
-    service = PerceptionService(77, 0.0, 0.0)
+    service = PerceptionService(77)
     assert told(service, 0, WALKER) == [3]
     assert told(service, 200, WALKER) is None
     other = replace(WALKER, object_id=5)
@@ -128,6 +136,6 @@ def test_pedestrians_are_told_of_together_every_half_second() -> None:
 
 
 def test_an_empty_message_every_second_says_that_somebody_looks() -> None:
-    service = PerceptionService(77, 0.0, 0.0)
+    service = PerceptionService(77)
     sent = [now for now in range(0, 3000, 100) if told(service, now) is not None]
     assert sent == [0, 1000, 2000]

@@ -7,7 +7,7 @@ the north and angles counter-clockwise, mirrored against CARLA's. The rest is mo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import cos, degrees, inf, radians, sin, tan
+from math import degrees, inf, radians
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,13 @@ from vehicles.carla.server.actors import Actor
 from vehicles.carla.server.geometry import axes
 from vehicles.carla.server.table import ActorTable
 from vehicles.carla.server.wire import Transform, Triple
-from vehicles.dynamics import VehicleDynamics, VehicleParameters
+from vehicles.dynamics import MOST_BACKING_MPS, VehicleDynamics, VehicleParameters, back
 from vehicles.dynamics.single_track import AIR_DENSITY_KGPM3, GRAVITY_MPS2, Grip
 from vehicles.dynamics.steps import angle_in_steps, heading_in_steps, in_steps
 
 _CARLA_TIRE_FRICTION = 3.5
 # How soon an Ackermann-controlled vehicle has the wanted speed, if its acceleration allows it.
 _SPEED_GAIN_PER_S = 2.0
-_REVERSE_MAX_MPS = 8.0
 _LEAST_FRICTION = 0.05
 _SCALARS = ("mass", "rolling_n", "brake_n", "hand_brake_n", "drag_kgpm", "centre_m")
 
@@ -299,16 +298,10 @@ class Vehicles:
             hold_n += float(control["hand_brake"]) * powertrain.handbrake_n
             hold_mps2 = hold_n / mass + powertrain.rolling_resistance * GRAVITY_MPS2
         speed = vehicle.backing_mps + push_mps2 * dt_s
-        speed = min(max(speed - hold_mps2 * dt_s, 0.0), _REVERSE_MAX_MPS)
+        speed = min(max(speed - hold_mps2 * dt_s, 0.0), MOST_BACKING_MPS)
         vehicle.backing_mps = speed
-        if speed == 0.0:
-            return
-        model = self._model
-        heading = float(model.heading_rad[row])
-        heading -= speed * tan(angle_rad) / float(model.wheelbase_m[row]) * dt_s
-        x_m = float(model.x_m[row]) - speed * cos(heading) * dt_s
-        y_m = float(model.y_m[row]) - speed * sin(heading) * dt_s
-        model.place(row, x_m, y_m, heading, 0.0)
+        if speed > 0.0:
+            back(self._model, row, speed, angle_rad, dt_s)
 
     def _simulate(self, vehicle: _Vehicle) -> None:
         row = self._model.add(vehicle.parameters, *self._pose(vehicle.actor))
