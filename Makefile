@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := runs/demo
 
-.PHONY: demo test lint bench validate validate-faults clean
+.PHONY: demo test lint bench validate validate-faults picture clean
 
 demo: $(VENV)/installed
 	rm -rf $(RUNS)
@@ -28,6 +28,9 @@ validate: $(VENV)/installed
 
 validate-faults: $(VENV)/installed
 	$(BIN)/python -m tests.validation --faults
+
+picture: $(VENV)/installed
+	$(BIN)/python docs/pictures/make_page.py
 
 clean:
 	rm -rf $(VENV) runs

@@ -21,6 +21,7 @@ from rich.text import Text
 from cosim.batch.baseline_command import app as baseline_app
 from cosim.batch.command import batch, report, results
 from cosim.batch.search_command import envelope, falsify
+from cosim.calibrate.command import calibrate
 from cosim.clock import to_s
 from cosim.drive.command import drive
 from cosim.federate import INTERRUPTED, BadInput, RunError
@@ -43,6 +44,7 @@ app.command()(results)
 app.command()(report)
 app.command()(envelope)
 app.command()(falsify)
+app.command()(calibrate)
 app.command()(drive)
 app.command()(watch)
 app.add_typer(baseline_app, name="baseline")

@@ -1,4 +1,4 @@
-"""The road from above, around a vehicle: what the window draws when there is no camera."""
+"""The road from above, around a vehicle: what the window draws."""
 
 from __future__ import annotations
 

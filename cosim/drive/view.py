@@ -44,8 +44,6 @@ class View(NamedTuple):
     lines: list[tuple[str, str]]
     warnings: list[str]
     inputs: Inputs
-    image: NDArray[np.uint8] | None = None
-    """What a camera in CARLA sees (rows, columns, 3), if the server renders."""
 
 
 class Viewer:

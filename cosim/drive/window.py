@@ -1,4 +1,4 @@
-"""The window of a drive, by pygame: the road from above or CARLA's camera, and the instruments."""
+"""The window of a drive, by pygame: the road from above, and the instruments."""
 
 from __future__ import annotations
 
@@ -136,10 +136,7 @@ class Window:
 
     def _draw_main(self, view: View, into: Any) -> None:
         look = view.picture if view.remote else view.here
-        if view.image is not None:
-            image = self._pygame.surfarray.make_surface(view.image.swapaxes(0, 1))
-            into.blit(self._pygame.transform.smoothscale(image, into.get_size()), (0, 0))
-        elif look is not None:
+        if look is not None:
             self._draw_scene(into, look, view.mast_m)
         else:
             said = "no picture yet" if view.remote else "waiting for the car"

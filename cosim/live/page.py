@@ -41,7 +41,7 @@ _KEYS = {
 _AT_THE_WHEEL = {"Space", "KeyW", "KeyA", "KeyS", "KeyD"} | {
     f"Arrow{way}" for way in ("Up", "Down", "Left", "Right")
 }
-_DRIVING = "W A S D or arrows: drive.  Space: hand brake.  Esc: leave."
+_DRIVING = "W A S D or arrows: drive.  Q: reverse.  Space: hand brake.  Esc: leave."
 _STYLE = """
 body { margin: 0; overflow: hidden; }
 .nicegui-content { padding: 0; }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from cosim.federate import BadInput
 from cosim.recording import read_manifest, read_table
 
 
@@ -15,7 +16,7 @@ class RunTables:
     """Reads a run's tables when they are asked for.
 
     Raises:
-        BadInput: the folder isn't that of a run.
+        BadInput: the folder isn't that of a run, or it lacks a table.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -25,34 +26,42 @@ class RunTables:
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """What was decided."""
-        return read_table(self.run_dir, "decisions")
+        return self._table("decisions")
 
     @cached_property
     def commands(self) -> pd.DataFrame:
         """What was answered to the fleet's operator."""
-        return read_table(self.run_dir, "commands")
+        return self._table("commands")
 
     @cached_property
     def packets(self) -> pd.DataFrame:
         """Every packet, by its id."""
-        return read_table(self.run_dir, "packets").set_index("packet_id")
+        return self._table("packets").set_index("packet_id")
 
     @cached_property
     def handovers(self) -> pd.DataFrame:
         """Changes of cell."""
-        return read_table(self.run_dir, "handovers")
+        return self._table("handovers")
 
     @cached_property
     def links(self) -> pd.DataFrame:
         """Each station's radio state."""
-        return read_table(self.run_dir, "links")
+        return self._table("links")
 
     @cached_property
     def cells(self) -> pd.DataFrame:
         """Each cell's load."""
-        return read_table(self.run_dir, "cells")
+        return self._table("cells")
 
     @cached_property
     def events(self) -> pd.DataFrame:
         """What happened."""
-        return read_table(self.run_dir, "events")
+        return self._table("events")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        try:
+            return read_table(self.run_dir, name)
+        except FileNotFoundError as error:
+            raise BadInput(
+                f"{self.run_dir}: has no table {name}; a run of another version? run it again"
+            ) from error

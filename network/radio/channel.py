@@ -17,6 +17,7 @@ from network.radio.antennas import (
     horizontal_loss_db,
     vertical_loss_db,
 )
+from network.radio.log_distance import MeasuredLoss
 from network.radio.propagation import (
     CORRELATION_DISTANCES,
     Scenario,
@@ -121,6 +122,7 @@ class Channel:
         panel: The antenna of every cell.
         sight: Line of sight by geometry, such as `obstacles.Buildings`; drawn from the scenario's
             probability as a map that is alike in space when None (TR 38.901 7.6.3.3).
+        measured: Path loss and shadowing in place of the scenario's.
 
     Raises:
         ValueError: Values outside the scenario's range (see `propagation.path_loss_db`).
@@ -135,9 +137,11 @@ class Channel:
         seed: int,
         panel: Panel | None = None,
         sight: Sight | None = None,
+        measured: MeasuredLoss | None = None,
     ) -> None:
         self._scenario = scenario
         self._carrier_ghz = carrier_ghz
+        self._measured = measured
         self._panel = panel or Panel()
         self._masts, self._mast_of_cell = _masts(cells)
         masts = self._masts
@@ -151,9 +155,12 @@ class Channel:
         distances = CORRELATION_DISTANCES[scenario]
         keys = masts.site_key
         self._los_maps = Maps(keys, distances.los_state_m, Draws(seed, "radio/los"), smooth=True)
-        self._shadowing = Shadowing(
-            keys, distances.shadowing_los_m, distances.shadowing_nlos_m, seed=seed
+        shadowing_m = (
+            (distances.shadowing_los_m, distances.shadowing_nlos_m)
+            if measured is None
+            else tuple(state.correlation_distance_m for state in measured)
         )
+        self._shadowing = Shadowing(keys, *shadowing_m, seed=seed)
 
     def path_gain_db(self, x_m: Floats, y_m: Floats, height_m: Floats) -> Floats:
         """Return the gain of every link (stations, cells) [dB]; see `links`."""
@@ -205,14 +212,21 @@ class Channel:
         self, x_m: Floats, y_m: Floats, height_m: Floats, distance_2d_m: Floats
     ) -> tuple[Floats, Floats]:
         """Return path loss and shadowing in line of sight, and out of it (stations, masts)."""
-        link = self._scenario, distance_2d_m, self._carrier_ghz
         bs_height_m = self._masts.height_m
+        shadowing = self._shadowing.normals(x_m, y_m)
+        if self._measured is not None:
+            distance_3d_m = np.hypot(distance_2d_m, height_m - bs_height_m)
+            in_sight, blocked = (
+                state.loss_db(distance_3d_m, self._carrier_ghz) + state.shadowing_sigma_db * normals
+                for state, normals in zip(self._measured, shadowing, strict=True)
+            )
+            return in_sight, blocked
+        link = self._scenario, distance_2d_m, self._carrier_ghz
         losses = path_losses_db(*link, bs_height_m=bs_height_m, ue_height_m=height_m)
         sigma_in_sight, sigma_blocked = (
             sigma_db(*link, los=los, bs_height_m=bs_height_m, ue_height_m=height_m)
             for los in (True, False)
         )
-        shadowing = self._shadowing.normals(x_m, y_m)
         return losses[0] + sigma_in_sight * shadowing[0], losses[1] + sigma_blocked * shadowing[1]
 
     def _pattern_loss_db(

@@ -10,12 +10,14 @@ from network.arrays import Bools, Floats
 from network.draws import key_of
 from network.packet import NS_PER_S
 from network.radio.channel import Cells, Channel, PathGains, Sight
+from network.radio.log_distance import LogDistance, MeasuredLoss
 from network.radio.maps import RadioMap
 from network.settings import (
     GridSettings,
     LoadBurst,
     LoadSettings,
     NetworkSettings,
+    RadioSettings,
     SiteSettings,
 )
 
@@ -135,7 +137,16 @@ def path_gains_of(
         carrier_ghz=settings.radio.carrier_ghz,
         seed=seed,
         sight=sight,
+        measured=measured_loss(settings.radio),
     )
+
+
+def measured_loss(radio: RadioSettings) -> MeasuredLoss | None:
+    """Return path loss and shadowing as measured, if the settings have them."""
+    if radio.path_loss is None:
+        return None
+    states = radio.path_loss.los, radio.path_loss.nlos
+    return MeasuredLoss(*(LogDistance(**state.model_dump()) for state in states))
 
 
 def powers_dbm(sites: tuple[SiteSettings, ...]) -> Floats:

@@ -11,6 +11,30 @@ from network.phy import prb_count
 from network.settings.base import ClassPath, Settings
 
 
+class LossSettings(Settings):
+    """Path loss and shadowing of links in one state, in sight of the mast or not."""
+
+    exponent: float = Field(
+        ge=0.0, le=10.0, description="Path-loss exponent: 10 times it is lost per decade."
+    )
+    offset_db: float = Field(
+        ge=-200.0, le=200.0, description="Loss at 1 m and 1 GHz [dB]; in free space 32.4."
+    )
+    shadowing_sigma_db: float = Field(
+        ge=0.0, le=30.0, description="Standard deviation of shadowing [dB]."
+    )
+    correlation_distance_m: float = Field(
+        gt=0.0, le=1000.0, description="Where shadowing's autocorrelation has fallen to 1/e [m]."
+    )
+
+
+class PathLossSettings(Settings):
+    """Path loss as measured: 10 exponent log10(distance / m) + offset + 20 log10(carrier / GHz)."""
+
+    los: LossSettings = Field(description="In line of sight.")
+    nlos: LossSettings = Field(description="Out of it.")
+
+
 class RadioSettings(Settings):
     """The air interface that all cells share."""
 
@@ -22,6 +46,11 @@ class RadioSettings(Settings):
         None,
         description="A class of one's own for the gains, as package.module:Class, in place of the "
         "scenario's.",
+    )
+    path_loss: PathLossSettings | None = Field(
+        None,
+        description="Path loss and shadowing as measured (docs/calibrate.md), in place of those of "
+        "the scenario, whose line of sight stays.",
     )
     map: Path | None = Field(
         None,
@@ -101,6 +130,8 @@ class RadioSettings(Settings):
     def _one_source_of_gains(self) -> Self:
         if self.propagation is not None and (self.map is not None or self.fast_fading):
             raise ValueError("propagation of one's own goes with neither map nor fast_fading")
+        if self.path_loss is not None and (self.map is not None or self.propagation is not None):
+            raise ValueError("path_loss goes with neither map nor propagation of one's own")
         return self
 
     @model_validator(mode="after")

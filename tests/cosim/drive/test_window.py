@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosim.drive.seat import DrivingSeat
+from cosim.drive.window import Window
 from cosim.recording import read_manifest, read_table
 from tests.carla_server import carla_server
 from tests.cosim.drive.at_window import ENDS_S
+from vehicles.driving.person import Inputs
 
 pygame = pytest.importorskip("pygame")
 
@@ -95,6 +98,23 @@ def test_keys_drive_and_the_instruments_show_what_is_recorded(tmp_path: Path) ->
     }
     # The ground, the road, the car and others.
     assert {(24, 27, 32), (58, 62, 70), (86, 180, 233), (230, 159, 0)} <= colours
+
+
+def test_a_gamepad_steers_and_its_triggers_are_the_pedals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    seat = DrivingSeat()
+    with Window((320, 240)) as window:
+        for axis, value in ((0, -16384), (5, 32767), (4, 8192)):
+            pygame.event.post(
+                pygame.event.Event(pygame.CONTROLLERAXISMOTION, axis=axis, value=value)
+            )
+        assert window.read(seat)
+        assert seat.read(0) == Inputs(steering=0.5, throttle=1.0, brake=0.25)
+        pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+        assert window.read(seat)
+        assert seat.read(0) == Inputs()
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
+        assert not window.read(seat)
 
 
 def test_keys_drive_in_carla(tmp_path: Path) -> None:
