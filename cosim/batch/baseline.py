@@ -3,7 +3,8 @@
 Runs are paired by scenario, parameters and seed. The same seed draws the same for all that a change
 of the code doesn't touch, so pairs differ by the change alone. A KPI has changed at a point of the
 sweep if its mean moved by more than its tolerance, and the pairs show that it moved at all: by a
-paired t-test, corrected after Holm (1979) for all the KPIs and points looked at.
+paired t-test, corrected after Holm (1979) for all the KPIs and points looked at. One that too few
+runs have has changed if it went from more of them than chance takes it from.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError, model_validator
-from scipy.stats import ttest_1samp
+from scipy.stats import binomtest, ttest_1samp
 
 from cosim.batch.results import COMPLETE
 from cosim.federate import BadInput
 from cosim.kpis import better_sign
-from network.arrays import Floats
+from network.arrays import Bools, Floats
 from network.settings import Settings
 
 _ALARM_AT_P = 0.01
@@ -196,9 +197,13 @@ def _candidate(
     after = np.array([run.kpis.get(kpi, np.nan) for _, run in pairs])
     moved = after - before
     known = np.isfinite(moved)
-    if not known.any():
-        mean, run = float(np.nanmean(before)), pairs[0][1].run
-        return Change(point, kpi, Kind.CHANGED, mean, np.nan, np.nan, run, np.inf)
+    if known.sum() < min(_FEWEST_PAIRS, len(pairs)):
+        # Too few have a value on both sides to tell how it moved, but perhaps that it went.
+        gone = np.isfinite(before) & np.isnan(after)
+        now = float(np.nanmean(after)) if np.isfinite(after).any() else np.nan
+        run = pairs[int(np.argmax(gone))][1].run
+        p = _p_of_gone(gone, np.isnan(before) & np.isfinite(after))
+        return Change(point, kpi, Kind.CHANGED, float(np.nanmean(before)), now, p, run, np.inf)
     mean = float(moved[known].mean())
     with np.errstate(divide="ignore", invalid="ignore"):
         tolerances = np.nan_to_num(abs(mean) / np.float64(tolerance.around(before[known].mean())))
@@ -225,6 +230,14 @@ def _p_of_moved(moved: Floats) -> float:
         # All moved alike, which a t-test can't divide by.
         return 0.0 if moved[0] else 1.0
     return float(ttest_1samp(moved, 0.0).pvalue)
+
+
+def _p_of_gone(gone: Bools, come: Bools) -> float:
+    """Probability of it if runs lose a value as often as they gain one (McNemar's exact test)."""
+    if gone.all():
+        return 0.0
+    changed = int(gone.sum() + come.sum())
+    return float(binomtest(int(gone.sum()), changed).pvalue) if changed else 1.0
 
 
 def _holm(p: Floats) -> Floats:

@@ -106,6 +106,26 @@ def test_a_kpi_without_values_any_more_is_a_change(file: Path) -> None:
     assert change.kpi == "ego.min_ttc_s"
 
 
+def test_a_kpi_that_few_runs_have_is_no_change_until_most_have_lost_it(tmp_path: Path) -> None:
+    def with_values(rows: list[int], value: float = 50.0) -> pd.DataFrame:
+        runs = batch()
+        runs["network.interruption_ms.p95"] = np.nan
+        runs.loc[rows, "network.interruption_ms.p95"] = value
+        return runs
+
+    file = tmp_path / "baseline.json"
+    save_baseline(with_values([0, 1, 2]), file)
+    # Two runs have it on both sides, however far it moved there; then none has it any more.
+    assert not compare(load_baseline(file), with_values([1, 2, 3], 90.0)).changes
+    assert not compare(load_baseline(file), with_values([])).changes
+
+    save_baseline(with_values(list(range(15))), file)
+    assert not compare(load_baseline(file), with_values(list(range(5, 20)))).changes
+    (change,) = compare(load_baseline(file), with_values([0])).changes
+    assert change.kpi == "network.interruption_ms.p95"
+    assert change.p < 0.01
+
+
 def test_two_seeds_are_judged_by_the_tolerance(tmp_path: Path) -> None:
     file = tmp_path / "two.json"
     save_baseline(batch(2), file)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cosim.batch.baseline import compare, load_baseline, save_baseline
+from cosim.batch.results import read_results
 from tests.e2e.conftest import run_cosim
 
 # The braking car, sooner than in the scenario itself and over an empty network.
@@ -46,3 +48,29 @@ def test_a_seeded_fault_is_caught(fault: str, kpi: str, baseline: Path, tmp_path
     worse = [line for line in checked.stdout.splitlines() if line.startswith("worse")]
     assert any(kpi in line for line in worse), checked.stdout
     assert f"cosim why {tmp_path / 'batch'}" in checked.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_twenty_repeats_of_no_change_raise_no_alarm(tmp_path: Path) -> None:
+    """Nothing but the random draws changes: twenty times, three other seeds stand in for 1 to 3.
+
+    A repeat with the same seeds has the same digests and can't alarm. Other draws are what a change
+    that means nothing comes to, like a draw more in front of all others.
+    """
+    batch, file = tmp_path / "batch", tmp_path / "baseline.json"
+    short = ["--set", "duration_s=5", "--set", "events=[]", "--set", "expect={}"]
+    sweep = ["highway_brake", "--sweep", "seed=1..63", *short]
+    ended = run_cosim("batch", *sweep, "--out", batch, timeout_s=1700)
+    assert ended.returncode == 0, ended.stderr
+    runs = read_results(batch)
+    save_baseline(runs[runs["seed"] <= 3], file)
+    baseline = load_baseline(file)
+    alarms = {}
+    for first in range(4, 64, 3):
+        repeat = runs[runs["seed"].between(first, first + 2)].assign(seed=[1, 2, 3])
+        comparison = compare(baseline, repeat)
+        assert comparison.compared == len(comparison.redigested) == 3
+        if comparison.alarm:
+            alarms[first] = comparison.changes
+    assert not alarms

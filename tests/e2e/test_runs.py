@@ -117,7 +117,7 @@ def test_the_network_decides_how_the_ego_brakes(tmp_path: Path) -> None:
     assert ideal[hardest] < 3.5
     assert ideal["v2x.latency_ms.p99"] == 0
     decelerations, delays_s = [], []
-    for seed in (1, 2, 3, 4, 5):
+    for seed in (1, 2, 3):
         run_dir = tmp_path / f"5g-{seed}"
         ego_drive(run_dir, f"seed={seed}")
         kpis = json.loads((run_dir / "kpis.json").read_text())
