@@ -13,7 +13,7 @@ demo: $(VENV)/installed
 	$(BIN)/cosim compare $(RUNS)/ideal $(RUNS)/5g --plot $(RUNS)/comparison.png
 
 test: $(VENV)/installed
-	$(BIN)/pytest -n auto -m "not slow and not carla_real"
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow and not carla_real"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

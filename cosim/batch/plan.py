@@ -99,7 +99,7 @@ def at_point(run_id: str, file: Path, overrides: Sequence[str], point: Point) ->
     """A scenario at one point, whatever its own sweep is."""
     values = [f"{key}={json.dumps(value)}" for key, value in point.items()]
     try:
-        scenario = load_scenario(file, [*overrides, *values], told_as=f"{file}: `sweep`")
+        scenario = load_scenario(file, [*overrides, *values], told_as=f"{file}: what is varied")
     except BadInput as error:
         return PlannedRun(run_id, file.stem, point, None, str(error))
     scenario = scenario.model_copy(update={"sweep": None})

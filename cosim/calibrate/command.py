@@ -64,6 +64,11 @@ def calibrate(
         (folder / FIGURES).write_text(json.dumps(_figures(result), indent=2) + "\n")
         plot_calibration(result, task.network, folder / PICTURE)
     _print(result)
+    if not result.error_after_db < result.error_before_db:
+        _err.print(
+            f"cosim: {measurements}: the scenario's own formulas predict it no worse; "
+            "more road or more rows would tell more"
+        )
     for name in (FRAGMENT, FIGURES, PICTURE):
         _out.print(f"written     {folder / name}", markup=False, highlight=False, soft_wrap=True)
 

@@ -218,8 +218,9 @@ input()
         server,
         """
         world = client.get_world()
+        # In synchronous mode a client that comes later knows of no tick before the next one.
+        before = world.tick()
         print(len(world.get_actors().filter("vehicle.*")), world.get_settings().synchronous_mode)
-        before = world.get_snapshot().frame
         print(world.tick() - before)
         """,
     )
