@@ -91,6 +91,7 @@ def test_a_recorded_run_is_watched_with_the_keyboard(
     page.close()
 
 
+@pytest.mark.slow
 def test_pages_come_and_go_and_leave_the_run_as_it_was(
     browser: Browser, recorded: Path, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
 ) -> None:
