@@ -74,7 +74,8 @@ def test_a_braking_vehicle_stops_and_stays(speed: float) -> None:
 
 @given(
     speed=st.floats(0.0, 50.0),
-    acceleration=st.floats(0.0, 5.0),
+    # SciPy divides by zero where an error's square is less than there are floats.
+    acceleration=st.floats(0.0, 5.0).map(lambda mps2: round(mps2, 12)),
     yaw_rate=st.floats(-1.0, 1.0)
     | st.floats(-0.011, 0.011)  # about the seam of series and closed form
     | st.floats(-1e-6, 1e-6),
