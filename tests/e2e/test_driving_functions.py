@@ -53,7 +53,8 @@ def of_vehicle(kpis: dict[str, float], vehicle: str) -> dict[str, float]:
 
 
 def rising(values: Sequence[float]) -> bool:
-    return all(before < after for before, after in pairwise(values))
+    """By more than rounding would make of it."""
+    return all(after > before + 0.001 * abs(before) for before, after in pairwise(values))
 
 
 CACC = (
