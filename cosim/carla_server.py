@@ -71,7 +71,7 @@ def _map(net: Path | None, xodr: Path | None) -> tuple[str, str]:
     try:
         return _name(net), opendrive_of_net(net)
     except ValueError as error:
-        raise BadInput(f"{net}: {error}") from error
+        raise BadInput(str(error)) from error
 
 
 def _name(file: Path) -> str:

@@ -52,6 +52,7 @@ _SURE = 1e-3
 _TINY = 1e-12
 _NODES = 15
 _BLOCK_M = 200.0
+_PLACING_ROUNDS = 3
 _STANDING_M = 5.0
 _LAG_M, _LAG_ROWS = 300.0, 60
 _LEAST_PAIRS = 200
@@ -103,6 +104,13 @@ class Measurements(NamedTuple):
                 last[drive, cell] = x_m, y_m
         return self.only(kept)
 
+    @property
+    def is_scan(self) -> bool:
+        """Whether several cells were measured at one place as a rule, as a scanner does."""
+        places = np.stack([self.drive, self.x_m, self.y_m], axis=1)
+        cells = np.column_stack([places, self.cell])
+        return len(np.unique(cells, axis=0)) > 1.5 * len(np.unique(places, axis=0))
+
     def blocks(self) -> Ints:
         """Return the number of each row's stretch of road: 200 m of one drive (n,)."""
         step_m = np.hypot(
@@ -127,7 +135,7 @@ class Network(NamedTuple):
         carrier_ghz: Carrier frequency [GHz].
         sight: Line of sight by geometry; by the scenario's probability if None.
         margin_db: How much stronger than the serving cell another may be [dB], such as A3's offset
-            and hysteresis; None where rows aren't of serving cells only, as a scanner's.
+            and hysteresis; None where nothing follows from which cell was measured.
     """
 
     cells: Cells
@@ -193,6 +201,8 @@ def calibrate(
     Raises:
         ValueError: Too few measurements.
     """
+    if measurements.is_scan:
+        network = network._replace(margin_db=None)
     measured = measurements.on_the_move()
     if len(measured.x_m) < LEAST_ROWS:
         raise ValueError(
@@ -238,12 +248,20 @@ STEPS = 2 + len(_TILTS_DEG) + FOLDS
 
 
 def fit_loss(measured: Measurements, network: Network) -> Parameters:
-    """Fit path loss and shadowing alone; correlation distances are the scenario's."""
+    """Fit path loss and shadowing alone.
+
+    Args:
+        measured: What was measured where.
+        network: What is known of the network; its tilts are taken as they are.
+
+    Returns:
+        The parameters, with the scenario's correlation distances and no tilt offset.
+    """
     heard = _Heard.of(measured, network)
     return _parameters(_fit(heard, _start(heard, network), with_tilt=False), network.scenario)
 
 
-def place_cells(measured: Measurements, network: Network, *, rounds: int = 3) -> Network:
+def place_cells(measured: Measurements, network: Network) -> Network:
     """Estimate where the cells are, along with the path loss.
 
     A cell is put where the fitted loss explains best what was heard of it: no nearer to the truth
@@ -252,7 +270,9 @@ def place_cells(measured: Measurements, network: Network, *, rounds: int = 3) ->
     Args:
         measured: What was measured where.
         network: The network; the cells' positions are taken from the measurements, not from it.
-        rounds: How often cells are moved and the loss is fitted again.
+
+    Returns:
+        The network with its cells where they seem to stand.
     """
     cells = network.cells
     x_m, y_m = cells.x_m.copy(), cells.y_m.copy()
@@ -260,7 +280,7 @@ def place_cells(measured: Measurements, network: Network, *, rounds: int = 3) ->
     for cell, rows in enumerate(heard):
         strong = rows[measured.rsrp_dbm[rows] >= np.quantile(measured.rsrp_dbm[rows], 0.8)]
         x_m[cell], y_m[cell] = measured.x_m[strong].mean(), measured.y_m[strong].mean()
-    for _ in range(rounds):
+    for _ in range(_PLACING_ROUNDS):
         network = network._replace(cells=replace(cells, x_m=x_m.copy(), y_m=y_m.copy()))
         loss = fit_loss(measured, network._replace(margin_db=None)).loss
         for cell, rows in enumerate(heard):
@@ -314,31 +334,25 @@ class _Heard(NamedTuple):
     def of(cls, measured: Measurements, network: Network) -> _Heard:
         """Return what could be heard where something was measured."""
         cells, cell = network.cells, measured.cell
-        budgets_dbm = np.stack(
-            [
-                replace(
-                    cells, downtilt_rad=cells.downtilt_rad + np.radians(offset_deg)
-                ).antenna_gain_dbi(measured.x_m, measured.y_m, measured.height_m)
-                for offset_deg in _TILTS_DEG
-            ],
-            axis=2,
-        )
-        budgets_dbm += (network.element_power_dbm + network.ue_gain_dbi)[:, None]
-        east_m = measured.x_m[:, None] - cells.x_m
-        north_m = measured.y_m[:, None] - cells.y_m
+        place = measured.x_m, measured.y_m, measured.height_m
+        east_m, north_m = place[0][:, None] - cells.x_m, place[1][:, None] - cells.y_m
         flat_m = np.hypot(east_m, north_m)
-        distance_m = np.hypot(flat_m, measured.height_m[:, None] - cells.height_m)
-        seen = los_probability(network.scenario, flat_m, ue_height_m=measured.height_m[:, None])
+        distance_m = np.hypot(flat_m, place[2][:, None] - cells.height_m)
+        seen = los_probability(network.scenario, flat_m, ue_height_m=place[2][:, None])
         if network.sight is not None:
             masts = network.sight.from_masts(cells.x_m, cells.y_m, cells.height_m)
-            seen = masts.in_sight(measured.x_m, measured.y_m).astype(np.float64)
+            seen = masts.in_sight(place[0], place[1]).astype(np.float64)
+        power_dbm = network.element_power_dbm + network.ue_gain_dbi
         columns = cell[:, None]
         if network.margin_db is not None:
             # Roughly how loud each is heard: the distance counts more than anything else.
-            loud_db = budgets_dbm[:, :, len(_TILTS_DEG) // 2] - 35.0 * np.log10(distance_m)
+            loud_db = power_dbm + cells.antenna_gain_dbi(*place) - 35.0 * np.log10(distance_m)
             columns = np.concatenate([columns, _rivals(loud_db, cells.site_key, cell)], axis=1)
         rows, chosen = np.arange(len(cell))[:, None], np.maximum(columns, 0)
-        budgets_dbm = budgets_dbm[rows, chosen]
+        budgets_dbm = np.empty((*chosen.shape, len(_TILTS_DEG)))
+        for number, offset_deg in enumerate(_TILTS_DEG):
+            tilted = replace(cells, downtilt_rad=cells.downtilt_rad + np.radians(offset_deg))
+            budgets_dbm[..., number] = (power_dbm + tilted.antenna_gain_dbi(*place))[rows, chosen]
         budgets_dbm[columns < 0] = -np.inf
         return cls(
             measured.rsrp_dbm,

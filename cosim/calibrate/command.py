@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +14,10 @@ from ruamel.yaml import YAML
 
 from cosim.federate import BadInput
 from cosim.folders import emptied, fresh_folder
+
+if TYPE_CHECKING:
+    from network.calibration import Calibration, Measurements, Network
+    from network.settings import SiteSettings
 
 _out = Console(soft_wrap=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -76,9 +79,9 @@ def calibrate(
 class _Task(NamedTuple):
     """What to fit: rows, the network, and its sites; None where they were estimated."""
 
-    measured: Any
-    network: Any
-    sites: Any
+    measured: Measurements
+    network: Network
+    sites: tuple[SiteSettings, ...] | None
 
 
 def _read(file: Path, cells: str | None, net: Path | None, technology: str) -> _Task:
@@ -102,19 +105,10 @@ def _read(file: Path, cells: str | None, net: Path | None, technology: str) -> _
         raise BadInput(f"{file}: says nothing of its cells; name their scenario with --cells")
     network, sites, names, plane = network_of(scenario, net)
     measured = given.as_measurements(table, file, names, plane)
-    places = np.stack([measured.drive, measured.x_m, measured.y_m])
-    if len(np.unique(places, axis=1).T) < 0.7 * len(measured.x_m) and _several(measured):
-        network = network._replace(margin_db=None)
     return _Task(measured, network, sites)
 
 
-def _several(measured: Any) -> bool:
-    """Whether several cells were measured at one place, as scanners do."""
-    rows = np.stack([measured.drive, measured.x_m, measured.y_m, measured.cell])
-    return len(np.unique(rows, axis=1).T) > 1.4 * len(np.unique(rows[:3], axis=1).T)
-
-
-def _fragment(task: _Task, result: Any) -> dict[str, Any]:
+def _fragment(task: _Task, result: Calibration) -> dict[str, Any]:
     """What a scenario takes over, under its own keys."""
     states = zip(("los", "nlos"), result.fitted.loss, strict=True)
     path_loss = {
@@ -141,7 +135,7 @@ def _fragment(task: _Task, result: Any) -> dict[str, Any]:
     return {"network": network}
 
 
-def _figures(result: Any) -> dict[str, Any]:
+def _figures(result: Calibration) -> dict[str, Any]:
     """Everything that was found, for programs."""
     figures: dict[str, Any] = {
         "measurements": len(result.rows.x_m),
@@ -160,7 +154,7 @@ def _figures(result: Any) -> dict[str, Any]:
     return figures
 
 
-def _print(result: Any) -> None:
+def _print(result: Calibration) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in ("in sight", "out of sight"):
@@ -168,15 +162,15 @@ def _print(result: Any) -> None:
     table.add_row("measurements", *(f"{number:.0f}" for number in result.in_state))
     for key, words in (
         ("exponent", "path-loss exponent"),
-        ("offset_db", "loss at 1 m and 1 GHz [dB]"),
-        ("shadowing_sigma_db", "shadowing [dB]"),
+        ("offset_db", "loss at 1 m and 1 GHz in dB"),
+        ("shadowing_sigma_db", "shadowing in dB"),
     ):
         pairs = zip(result.fitted.loss, result.deviations.loss, strict=True)
         table.add_row(
             words, *(f"{getattr(one, key):.2f} ± {getattr(two, key):.2f}" for one, two in pairs)
         )
     distances = (f"{state.correlation_distance_m:.0f}" for state in result.fitted.loss)
-    table.add_row("correlation distance [m]", *distances)
+    table.add_row("correlation distance in m", *distances)
     _out.print(table)
     if result.fitted.tilt_offset_deg:
         tilt, deviation = result.fitted.tilt_offset_deg, result.deviations.tilt_offset_deg

@@ -67,11 +67,13 @@ class Forwarders:
             for received in situation.heard(Denm):
                 kept.hear(received.message, received.received_ns)
             due = [denm.encode(self._frame) for denm in kept.due(ego.x_m, ego.y_m, to_ns)]
+            if not due:
+                continue
             self._link.broadcast(
                 np.full(len(due), self._users.slot_of(self._vehicles.on_road[name])),
                 np.full(len(due), to_ns),
                 kind=MessageKind.DENM,
-                size_bytes=geo_broadcast_bytes(np.array([len(data) for data in due], np.int64)),
+                size_bytes=geo_broadcast_bytes(np.array([len(data) for data in due])),
                 radius_m=self._radius_m,
                 payloads=due,
             )

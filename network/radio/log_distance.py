@@ -1,8 +1,7 @@
 """Path loss that falls with the logarithm of the distance: what is fitted to measurements.
 
-The floating-intercept form that channel surveys report (Rappaport et al., IEEE Trans. Commun. 63,
-2015, equation 3, there without the carrier's term): exponent and offset of a state, and shadowing
-around them.
+The floating-intercept form in which channel surveys report what they found: exponent and offset of
+a state, and log-normal shadowing around them.
 """
 
 from __future__ import annotations

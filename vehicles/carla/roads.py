@@ -36,15 +36,18 @@ def opendrive_of_net(net: Path) -> str:
         net: a `.net.xml`, or one that is gzipped.
 
     Raises:
-        ValueError: the net can't be read or converted; the message is netconvert's own.
+        ValueError: the net can't be read or converted; the message names it.
     """
     try:
         content = net.read_bytes()
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ValueError(f"can't be read: {reason}") from error
-    made = _cached(text, ".xodr", lambda draft: _to_opendrive(net, text, draft))
+        raise ValueError(f"{net}: can't be read: {reason}") from error
+    try:
+        made = _cached(text, ".xodr", lambda draft: _to_opendrive(net, text, draft))
+    except ValueError as error:
+        raise ValueError(f"{net}: {error}") from error
     return made.read_text()
 
 
