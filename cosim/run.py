@@ -150,12 +150,14 @@ def run(
             told, exit_code = str(error), error.exit_code
         if isinstance(error, SideDied) and error.__cause__ is not None:
             (run_dir / "error.txt").write_text("".join(traceback.format_exception(error)))
-        reached_s = to_s(coordinator.now_ns) if coordinator else 0.0
+        reached_s = 0.0
+        if coordinator is not None:
+            reached_s = to_s(coordinator.now_ns)
+            manifest.touched(people, bridge.injections, coordinator.now_ns)
         manifest.end(complete=False, ended_by=told, exit_code=exit_code, reached_s=reached_s)
         raise
     wall_s, reached_s = time.monotonic() - began_s, to_s(coordinator.now_ns)
-    if people.live or bridge.injections:
-        manifest.touched(people, bridge.injections, coordinator.now_ns)
+    manifest.touched(people, bridge.injections, coordinator.now_ns)
     kpis = measure(
         run_dir,
         scenario.driven_ids,
@@ -361,6 +363,8 @@ class _Manifest:
 
     def touched(self, people: People, injections: Injections, until_ns: int) -> None:
         """What people did to the run becomes part of the scenario, which then gives this run."""
+        if not (people.live or injections):
+            return
         events = people.as_events(until_ns)
         scenario = injections.into(
             self._scenario.model_copy(

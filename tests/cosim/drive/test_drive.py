@@ -54,6 +54,24 @@ def test_keys_drive_the_ego_and_the_drive_can_be_run_again(tmp_path: Path) -> No
     assert again.digest == outcome.digest
 
 
+def test_a_drive_that_breaks_off_says_who_drove_and_how(tmp_path: Path) -> None:
+    class BreaksOff(KeyPresser):
+        def tick(self, now_ns: int) -> None:
+            super().tick(now_ns)
+            if now_ns >= 2_000_000_000:
+                raise KeyboardInterrupt
+
+    scenario = load_scenario(find_scenario("remote_drive_full_cell"), ["v2x.penetration=0"])
+    scenario, _ = with_person(scenario, None, remote=False)
+    with pytest.raises(KeyboardInterrupt):
+        run(scenario, tmp_path / "drive", onlooker=BreaksOff(SCRIPT, ends_s=6.0))
+    manifest = read_manifest(tmp_path / "drive")
+    assert not manifest["complete"]
+    assert manifest["people"] == ["ego"]
+    replay = load_scenario(tmp_path / "drive" / "replay.yaml")
+    assert [event.input.throttle for event in replay.events if event.input] == [0.0, 1.0]
+
+
 def test_other_hands_give_another_drive(tmp_path: Path) -> None:
     drive(tmp_path / "one", SCRIPT, "v2x.penetration=0", ends_s=4.0)
     drive(tmp_path / "other", {0.5: "+w"}, "v2x.penetration=0", ends_s=4.0)

@@ -20,7 +20,6 @@ from vehicles.carla.server.world import World
 
 log = logging.getLogger(__name__)
 
-_REQUEST = 0
 _LARGEST_REQUEST_BYTES = 256 * 1024 * 1024
 # Whoever reads more slowly than it is sent misses messages once this much waits for it.
 _BACKLOG_BYTES = 16 * 1024 * 1024
