@@ -95,7 +95,7 @@ class Viewer:
             remote=remote,
             mast_m=self._masts.get(self._dash.cell.rpartition("/")[0]),
             lines=[
-                ("gear", "R" if inputs.reverse and not remote else "D"),
+                ("gear", "R" if inputs.reverse else "D"),
                 *self._dash.lines(now_ns, speed_mps, real_time_factor),
             ],
             warnings=self._warnings(),

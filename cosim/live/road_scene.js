@@ -300,7 +300,10 @@ export default {
     },
 
     cover(coverage) {
-      if (this.covered) this.scene.remove(this.covered);
+      if (this.covered) {
+        this.scene.remove(this.covered);
+        for (const part of [this.covered.geometry, this.covered.material.map, this.covered.material]) part.dispose();
+      }
       this.covered = null;
       if (coverage) {
         const [low, high] = this.layout.sinr_db, steps = this.scale.length - 1;

@@ -241,6 +241,7 @@ class _Session:
             generation_time_ns=now_ns,
             acceleration_mps2=controls.acceleration_mps2,
             steering_rad=controls.steering_rad,
+            backwards=controls.backwards,
             frame=frame.number,
             captured_ns=frame.captured_ns,
             shown_ns=shown_ns,

@@ -55,7 +55,10 @@ class RemoteDriver(Protocol):
         """A picture has come on the screen; they come in order."""
 
     def control(self, now_ns: int) -> Controls | None:
-        """What the driver does at an instant [ns]; None if they can't drive yet."""
+        """What the driver does at an instant [ns], for a command; None if they can't drive yet.
+
+        The acceleration is that in the direction of the gear.
+        """
 
 
 class ModelDriver:
@@ -123,8 +126,10 @@ class RemotePerson:
 
     def control(self, now_ns: int) -> Controls | None:
         """What the person does now; None before the first picture."""
-        # Commands know no gear.
-        inputs = self._seat.read(now_ns)._replace(reverse=False)
+        inputs = self._seat.read(now_ns)
         if self._frame is None:
             return None
-        return self._handling.move(inputs, now_ns, self._frame.ego.speed_mps)
+        # The car may have come to rest since, or roll the other way: the pedals mean the gear's.
+        gear = -1.0 if inputs.reverse else 1.0
+        controls = self._handling.move(inputs, now_ns, gear * abs(self._frame.ego.speed_mps))
+        return controls._replace(acceleration_mps2=gear * controls.acceleration_mps2)
