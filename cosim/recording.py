@@ -54,6 +54,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "height_m": pa.float64(),
         }
     ),
+    "traffic_lights": pa.schema({"time_s": pa.float64(), "id": _NAME, "state": _NAME}),
     "links": pa.schema(
         {
             "time_s": pa.float64(),
