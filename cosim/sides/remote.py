@@ -134,10 +134,10 @@ class RemoteDrivers:
         session.keep(frame, packets)
 
     def _send_command(self, session: _Session, slot: int, now_ns: int) -> None:
-        answer = session.answer(now_ns)
-        if answer is None:
+        commanded = session.command(now_ns)
+        if commanded is None:
             return
-        command, seen = session.command(answer, now_ns), answer.frame
+        command, acted_on = commanded
         packet = self._link.send(
             np.array([SERVER]),
             np.array([now_ns + session.beyond_ns]),
@@ -152,8 +152,8 @@ class RemoteDrivers:
                 "vehicle": session.name,
                 "packet_id": int(packet[0]),
                 "frame": command.frame,
-                "seen_frame": seen.number,
-                "seen_age_ms": (now_ns - seen.captured_ns) / NS_PER_MS,
+                "acted_on_frame": acted_on.number,
+                "acted_on_age_ms": (now_ns - acted_on.captured_ns) / NS_PER_MS,
                 "acceleration_mps2": command.acceleration_mps2,
                 "steering_rad": command.steering_rad,
             }
@@ -248,23 +248,19 @@ class _Session:
                     row["glass_to_glass_ms"] = (shown_ns - frame.captured_ns) / NS_PER_MS
                 self._frames.append(row)
 
-    def answer(self, now_ns: int) -> Answer | None:
-        """What the driver does now, if a command is due and a picture is on the screen."""
+    def command(self, now_ns: int) -> tuple[RemoteCommand, Frame] | None:
+        """What the driver commands now, and the picture that they do it on; None if not yet."""
         while self._to_be_shown and self._to_be_shown[0][1] <= now_ns:
             self.on_screen = self._to_be_shown.popleft()
             self._driver.see(*self.on_screen)
         if now_ns < self._command_due_ns or self.on_screen is None:
             return None
         answer = self._driver.control(now_ns)
-        if answer is not None:
-            self._command_due_ns = (now_ns // self._command_period_ns + 1) * self._command_period_ns
-        return answer
-
-    def command(self, answer: Answer, now_ns: int) -> RemoteCommand:
-        """The command by which a driver's answer gets to the vehicle."""
-        assert self.on_screen is not None  # noqa: S101 - who answers has seen a picture
+        if answer is None:
+            return None
+        self._command_due_ns = (now_ns // self._command_period_ns + 1) * self._command_period_ns
         frame, shown_ns = self.on_screen
-        return RemoteCommand(
+        command = RemoteCommand(
             generation_time_ns=now_ns,
             acceleration_mps2=answer.controls.acceleration_mps2,
             steering_rad=answer.controls.steering_rad,
@@ -273,6 +269,7 @@ class _Session:
             shown_ns=shown_ns,
             key_wanted=self._viewer.key_wanted,
         )
+        return command, answer.frame
 
     def take_frames(self, *, last: bool) -> list[dict[str, Any]]:
         """Rows of the frames whose fate has become known; at the end, of all."""

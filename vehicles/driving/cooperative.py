@@ -141,8 +141,8 @@ class CooperativeFollower:
         )
         wanted = _KP * error_m + _KD * opening_mps + told_mps2
         self._command_mps2 += (wanted - self._command_mps2) * min(elapsed_s / self._time_gap_s, 1.0)
-        # Within what may be carried out, so that the filter doesn't wind up. At such a gap the limit
-        # of an adaptive cruise control would have it run into who brakes harder than that.
+        # Within what may be carried out, so that the filter doesn't wind up. With no more than an
+        # adaptive cruise control's, at such a gap, it would run into who brakes harder than that.
         hardest = max(hardest_mps2(ego.speed_mps), _MAKES_GOOD_MPS2 - told_mps2)
         self._command_mps2 = min(max(self._command_mps2, -hardest), _STRONGEST_MPS2)
         return Proposal(self._command_mps2, reason, (ahead.slot,), messages)
