@@ -36,7 +36,8 @@ class Cause:
     """Where milliseconds of a packet went, and what was there.
 
     `utilisation` is the mean share of the cell's resource blocks used in that direction while the
-    packet was there, `load` what the scenario put on the cell then, `others` how many of the
+    packet was there, `load` what the scenario put on the cell then, `interference` what it put on
+    other cells if the packet was on the air, `others` how many of the
     bridge's other packets went through it in the same direction meanwhile, `own` those of them
     that were the station's.
     """
@@ -49,6 +50,7 @@ class Cause:
     sinr_db: float | None
     utilisation: float | None
     load: list[dict[str, Any]]
+    interference: list[dict[str, Any]]
     others: int
     own: int
     handovers: list[Handover]
@@ -116,6 +118,9 @@ def _cause(tables: RunTables, packet: Any, stage: str, spent_ms: float) -> Cause
         packet[f"{one.name.lower()}_ns"] for one in Stage if one.name.lower().startswith(way)
     )
     from_s, to_s = (sent_s, sent_s + spent_there_s) if up else (ended_s - spent_there_s, ended_s)
+    loads, impairments = _entries(tables)
+    own_load, all_load = _active(loads, from_s, to_s, cell), _active(loads, from_s, to_s)
+    on_air = stage.endswith(("_air", "_retransmission"))
     there = _there(tables, cell, "uplink_cell" if up else "downlink_cell", from_s, to_s)
     return Cause(
         stage=stage,
@@ -125,11 +130,17 @@ def _cause(tables: RunTables, packet: Any, stage: str, spent_ms: float) -> Cause
         direction="uplink" if up else "downlink",
         sinr_db=_sinr_db(tables, station, from_s),
         utilisation=_utilisation(tables, cell, "uplink" if up else "downlink", from_s, to_s),
-        load=_active(tables.scenario["network"]["load"], from_s, to_s, cell),
+        load=own_load,
+        interference=[entry for entry in all_load if on_air and entry not in own_load],
         others=max(len(there) - 1, 0),
         own=max(int((there["sender" if up else "receiver"] == station).sum()) - 1, 0),
         handovers=_changes(tables, station, sent_s, ended_s),
-        impairments=_impairments(tables, cell, from_s, to_s),
+        impairments=[
+            entry
+            for entry in _active(impairments, from_s, to_s)
+            # Why it went by this cell may be that another is off the air.
+            if entry["kind"] == "cell_outage" or _is_of(entry, cell)
+        ],
     )
 
 
@@ -187,15 +198,13 @@ def _there(tables: RunTables, cell: str, column: str, from_s: float, to_s: float
     ]
 
 
-def _impairments(tables: RunTables, cell: str, from_s: float, to_s: float) -> list[dict[str, Any]]:
-    """The impairments in force in an interval: of the cell, or of no cell in particular.
-
-    A cell that is off the air counts wherever the packet went: that is why it went there.
-    """
-    entries = tables.scenario["network"].get("impairments") or []
-    of_none = [one for one in entries if not one.get("cell") or one["kind"] == "cell_outage"]
-    of_one = [one for one in entries if one not in of_none]
-    return [*_active(of_none, from_s, to_s), *_active(of_one, from_s, to_s, cell)]
+def _entries(tables: RunTables) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the scenario puts on cells, bursts included, and what else goes wrong in it."""
+    network = tables.scenario["network"]
+    impairments = network.get("impairments") or []
+    bursts = [entry for entry in impairments if entry["kind"] == "load_burst"]
+    others = [entry for entry in impairments if entry["kind"] != "load_burst"]
+    return [*network["load"], *bursts], others
 
 
 def _active(
@@ -207,8 +216,13 @@ def _active(
         for entry in entries
         if entry.get("from_s", 0.0) <= to_s
         and (entry.get("to_s") is None or entry["to_s"] >= from_s)
-        and (cell is None or entry["cell"] in (cell, cell.split("/")[0]))
+        and (cell is None or _is_of(entry, cell))
     ]
+
+
+def _is_of(entry: dict[str, Any], cell: str) -> bool:
+    """Whether an entry is of a cell: names it or its site, or no cell at all."""
+    return entry.get("cell") in (None, cell, cell.split("/", maxsplit=1)[0])
 
 
 def finite(value: Any) -> float | None:

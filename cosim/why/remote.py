@@ -160,9 +160,9 @@ def _given(tables: RunTables, vehicle: str, now_s: float) -> pd.DataFrame:
 
 def _unheard(given: pd.DataFrame, since_s: float, now_s: float) -> pd.DataFrame:
     """Commands given since an instant that were lost, or should have come and would be newer."""
-    newest_s = given["time_s"][given["in_car"]].max()
-    late = (given["sent_s"] < now_s - WORTH_MS / 1e3) & ~(given["time_s"] <= newest_s)
-    return given[(given["time_s"] > since_s) & ~given["in_car"] & (given["lost"] | late)]
+    newer = ~(given["time_s"] <= given["time_s"][given["in_car"]].max())
+    due = (given["time_s"] > since_s) & (given["sent_s"] < now_s - WORTH_MS / 1e3)
+    return given[due & ~given["in_car"] & (given["lost"] | newer)]
 
 
 def _unseen(frames: pd.DataFrame, since_s: float, now_s: float) -> pd.DataFrame:

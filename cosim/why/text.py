@@ -14,6 +14,7 @@ from cosim.why.paired import Pairing
 from cosim.why.remote import Command, Picture, RemoteDrive
 
 _CAUSES_TOLD = 2
+_LOADS_TOLD = 3
 _KPIS_TOLD = 8
 _STEADY_MPS2 = 0.05
 _SOON_S = 60.0
@@ -238,13 +239,15 @@ def _packet(packet: Carried) -> Iterator[str]:
 def _causes(packet: Carried) -> Iterator[str]:
     for cause in packet.causes[:_CAUSES_TOLD]:
         yield f"    {cause.spent_ms:.0f} ms {_STAGE_WORDS[cause.stage]}{_where(cause)}"
-        yield from (f"      {_load(entry)}" for entry in cause.load)
+        yield from (f"      load: {_load(entry)}" for entry in cause.load)
+        for entry in cause.interference[:_LOADS_TOLD]:
+            yield f"      interference: {_load(entry)}"
         yield from (f"      {_handover(change)}" for change in cause.handovers)
         yield from (f"      {_impairment(entry)}" for entry in cause.impairments)
 
 
 def _where(cause: Cause) -> str:
-    if not cause.cell:
+    if not cause.cell or cause.stage == "interruption":
         return f" of {cause.station}"
     text = f" of {cause.cell} for {cause.station}"
     if cause.sinr_db is not None:
@@ -256,8 +259,9 @@ def _where(cause: Cause) -> str:
 
 
 def _load(entry: dict[str, object]) -> str:
+    until = "" if entry.get("to_s") is None else f" until {entry['to_s']:g} s"
     since = f"since {entry.get('from_s', 0):g} s"
-    return f"load: {entry['cell']} at {entry['prb_utilisation']:.0%} {since}"
+    return f"{entry['cell']} at {entry['prb_utilisation']:.0%} {since}{until}"
 
 
 def _handover(change: Handover) -> str:
@@ -270,9 +274,6 @@ def _handover(change: Handover) -> str:
 
 
 def _impairment(entry: dict[str, object]) -> str:
-    if entry["kind"] == "load_burst":
-        until = "" if entry["to_s"] is None else f" until {entry['to_s']:g} s"
-        return f"{_load(entry)}{until}"
     known = {key: value for key, value in entry.items() if value is not None}
     return "impairment: " + ", ".join(f"{key} {value}" for key, value in known.items())
 
