@@ -54,6 +54,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "height_m": pa.float64(),
         }
     ),
+    "traffic_lights": pa.schema({"time_s": pa.float64(), "id": _NAME, "state": _NAME}),
     "links": pa.schema(
         {
             "time_s": pa.float64(),
@@ -153,6 +154,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "acted_on_age_ms": pa.float64(),
             "acceleration_mps2": pa.float64(),
             "steering_rad": pa.float64(),
+            "backwards": pa.bool_(),
         }
     ),
     "frames": pa.schema(

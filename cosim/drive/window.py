@@ -1,4 +1,4 @@
-"""The window of a drive, by pygame: the road from above, and the instruments."""
+"""The window of a drive, by pygame: the road, by CARLA's camera or from above, and instruments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cosim.drive.seat import Axis, DrivingSeat
 from cosim.drive.view import Look, View
 from cosim.federate import BadInput
 from cosim.onlooker import Bridge
+from vehicles.carla.camera import Photo
 from vehicles.driving.base import Bodies
 
 # Colours apart for every kind of colour vision (Okabe and Ito), on a dark ground.
@@ -72,6 +73,8 @@ class Window:
     def open(self, bridge: Bridge, vehicle: str) -> None:
         """Read the map."""
         self._map = read_map(bridge.net, bridge.buildings)
+        width, height = self._surface.get_size()
+        bridge.vehicles.film(vehicle, (round(width * (1 - _PANEL)), height))
         self._pygame.display.set_caption(f"{bridge.scenario.name}: {vehicle}")
 
     def read(self, seat: DrivingSeat) -> bool:
@@ -163,6 +166,9 @@ class Window:
         into.blit(inset, (width - size[0] - 16, height - size[1] - 16))
 
     def _draw_scene(self, into: Any, look: Look, mast_m: tuple[float, float] | None) -> None:
+        if look.photo is not None:
+            self._draw_photo(into, look.photo)
+            return
         draw, camera = self._pygame.draw, Camera.above(look.ego, into.get_size(), _across_m(look))
         around = (look.ego.x_m, look.ego.y_m, camera.reach_m)
         for shapes, colour in (
@@ -196,6 +202,17 @@ class Window:
             )
         )
         draw.polygon(into, _EGO, camera.project(corners(own)[0]))
+
+    def _draw_photo(self, into: Any, photo: Photo) -> None:
+        """All of a picture, as large as there is room."""
+        size = (photo.width_px, photo.height_px)
+        picture = self._pygame.image.frombuffer(photo.bgra, size, "BGRA")
+        width, height = into.get_size()
+        if size != (width, height):
+            scale = min(width / photo.width_px, height / photo.height_px)
+            size = (round(scale * photo.width_px), round(scale * photo.height_px))
+            picture = self._pygame.transform.smoothscale(picture, size)
+        into.blit(picture, ((width - size[0]) // 2, (height - size[1]) // 2))
 
     def _draw_panel(self, view: View, left: int) -> None:
         surface = self._surface

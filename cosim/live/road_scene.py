@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from cosim.live.timeline import Frame, Somebody
 VIEWS = ("chase", "top", "area")
 
 
-class RoadScene(Element, component="road_scene.js"):
+class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}):
     """Roads, buildings, masts, and everyone on the road.
 
     Args:
@@ -37,6 +37,7 @@ class RoadScene(Element, component="road_scene.js"):
         super().__init__()
         self._props["layout-url"] = layout_url
         self._told = 0
+        self._lights_told: Mapping[str, str] | None = None
         self.on("pick", lambda event: on_pick(int(event.args)))
         self.on("key", lambda event: on_key(*event.args))
 
@@ -48,7 +49,7 @@ class RoadScene(Element, component="road_scene.js"):
         All poses go in one message. Who is new since the last one is told beside them.
         """
         until = len(roster)
-        message = {
+        message: dict[str, Any] = {
             "users": packed(frame.users),
             "links": packed(frame.links[:, [0, 1, 2, 4]] if len(frame.links) else np.zeros(0)),
             "first": self._told,
@@ -56,11 +57,13 @@ class RoadScene(Element, component="road_scene.js"):
             "flashing": flashing,
             "picked": -1 if picked is None else picked,
         }
+        if frame.lights is not self._lights_told:
+            message["lights"] = frame.lights
         try:
             drawn = await self.run_method("show", message, timeout=5.0)
         except TimeoutError:
             return False
-        self._told = until
+        self._told, self._lights_told = until, frame.lights
         return bool(drawn)
 
     def look(self, view: str) -> None:

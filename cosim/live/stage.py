@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from cosim.live.wheel import PageScreen
 
 # What a page shows, bodies first: the others name road users.
-_TABLES = ("bodies", "road_users", "links", "cells", "packets", "handovers", "decisions", "events")
+_TABLES = (
+    "bodies",
+    "road_users",
+    "traffic_lights",
+    "links",
+    "cells",
+    "packets",
+    "handovers",
+    "decisions",
+    "events",
+)
 
 
 class Outage(NamedTuple):

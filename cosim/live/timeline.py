@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,12 +46,14 @@ class Frame(NamedTuple):
     """One instant; rows are of `float32`.
 
     `users` has the columns number, x [m], y [m], z [m], heading [rad], speed [m/s]; `links` has
-    number, cell's number (-1: none), SINR [dB], RSRP [dBm], 1 while interrupted.
+    number, cell's number (-1: none), SINR [dB], RSRP [dBm], 1 while interrupted. `lights` has the
+    state string of each of SUMO's traffic lights; it is the same object until one changes.
     """
 
     time_s: float
     users: Floats
     links: Floats
+    lights: Mapping[str, str]
 
 
 class Series(NamedTuple):
@@ -86,6 +88,8 @@ class Timeline:
         self._users = _Snapshots()
         self._links = _Snapshots()
         self._arrivals = _Snapshots()
+        # All lights' states, at each instant at which one changed.
+        self._lights: list[tuple[float, dict[str, str]]] = []
         self._entries: list[Entry] = []
         self._deciding: dict[str, tuple[str, str]] = {}
         self._lock = threading.Lock()
@@ -111,19 +115,19 @@ class Timeline:
         """Everyone at an instant, moved on between two steps along the straight line."""
         with self._lock:
             before, after, share = self._users.around(time_s)
-            links = self._links.latest(time_s)
-        return Frame(time_s, _between(before, after, share), links)
+            links, lights = self._links.latest(time_s), self._lights_at(time_s)
+        return Frame(time_s, _between(before, after, share), links, lights)
 
     def frame_ahead(self, time_s: float) -> Frame:
         """Everyone as of the last step, moved on by their velocity to an instant after it."""
         with self._lock:
             last, _, _ = self._users.around(time_s)
             after_s = time_s - self._users.times_s[-1] if self._users.times_s else 0.0
-            links = self._links.latest(time_s)
+            links, lights = self._links.latest(time_s), self._lights_at(time_s)
         users = last.copy()
         users[:, 1] += users[:, 5] * np.cos(users[:, 4]) * after_s
         users[:, 2] += users[:, 5] * np.sin(users[:, 4]) * after_s
-        return Frame(time_s, users, links)
+        return Frame(time_s, users, links, lights)
 
     def next_s(self, time_s: float, steps: int) -> float:
         """The instant so many steps on, or back, from the one that is shown [s]."""
@@ -179,6 +183,19 @@ class Timeline:
         numbers = self._numbers(columns["id"])
         pose = ("x_m", "y_m", "z_m", "heading_rad", "speed_mps")
         self._users.add(columns["time_s"], [numbers, *(columns[name] for name in pose)])
+
+    def _add_traffic_lights(self, columns: Columns) -> None:
+        names = ("time_s", "id", "state")
+        for time_s, light, state in zip(*(columns[name] for name in names), strict=True):
+            if not self._lights or self._lights[-1][0] != time_s:
+                before = self._lights[-1][1] if self._lights else {}
+                self._lights.append((float(time_s), dict(before)))
+            self._lights[-1][1][light] = state
+        del self._lights[:-_MOST_ENTRIES]
+
+    def _lights_at(self, time_s: float) -> Mapping[str, str]:
+        at = bisect_right(self._lights, time_s + 1e-6, key=lambda change: change[0])
+        return self._lights[at - 1][1] if at else {}
 
     def _add_links(self, columns: Columns) -> None:
         for cell in set(columns["cell"]) - self._cell_number.keys():

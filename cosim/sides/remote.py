@@ -156,6 +156,7 @@ class RemoteDrivers:
                 "acted_on_age_ms": (now_ns - acted_on.captured_ns) / NS_PER_MS,
                 "acceleration_mps2": command.acceleration_mps2,
                 "steering_rad": command.steering_rad,
+                "backwards": command.backwards,
             }
         )
 
@@ -264,6 +265,7 @@ class _Session:
             generation_time_ns=now_ns,
             acceleration_mps2=answer.controls.acceleration_mps2,
             steering_rad=answer.controls.steering_rad,
+            backwards=answer.controls.backwards,
             frame=frame.number,
             captured_ns=frame.captured_ns,
             shown_ns=shown_ns,

@@ -47,12 +47,13 @@ class Command:
     """A command of the remote driver's and the packet that carried it.
 
     It answers the picture `acted_on`, `acted_on_age_ms` old when it was given; by then the newest
-    on the screen was `on_screen`.
+    on the screen was `on_screen`. The acceleration is that in the direction of the gear.
     """
 
     given_s: float
     acceleration_mps2: float
     steering_rad: float
+    backwards: bool
     on_screen: int
     acted_on: int
     acted_on_age_ms: float
@@ -162,7 +163,8 @@ def _unheard(given: pd.DataFrame, since_s: float, now_s: float) -> pd.DataFrame:
     """Commands given since an instant that were lost, or should have come and would be newer."""
     newer = ~(given["time_s"] <= given["time_s"][given["in_car"]].max())
     due = (given["time_s"] > since_s) & (given["sent_s"] < now_s - WORTH_MS / 1e3)
-    return given[due & ~given["in_car"] & (given["lost"] | newer)]
+    unheard: pd.DataFrame = given[due & ~given["in_car"] & (given["lost"] | newer)]
+    return unheard
 
 
 def _unseen(frames: pd.DataFrame, since_s: float, now_s: float) -> pd.DataFrame:
@@ -172,7 +174,8 @@ def _unseen(frames: pd.DataFrame, since_s: float, now_s: float) -> pd.DataFrame:
     # Comparing with what was never shown is false.
     shown = frames["time_s"] + took_s <= now_s
     due = (frames["time_s"] > since_s) & (frames["time_s"] + expected_s < now_s)
-    return frames[due & ~shown]
+    unseen: pd.DataFrame = frames[due & ~shown]
+    return unseen
 
 
 def _telling(unseen: pd.DataFrame) -> list[int]:
@@ -188,6 +191,7 @@ def _command(tables: RunTables, row: dict[Any, Any], ages_ms: dict[int, float]) 
         given_s=float(row["time_s"]),
         acceleration_mps2=float(row["acceleration_mps2"]),
         steering_rad=float(row["steering_rad"]),
+        backwards=bool(row["backwards"]),
         on_screen=int(row["frame"]),
         acted_on=int(row["acted_on_frame"]),
         acted_on_age_ms=round(float(row["acted_on_age_ms"]), 3),

@@ -104,9 +104,11 @@ def _remote_drive(remote: RemoteDrive, now_s: float) -> Iterator[str]:
 def _answered(command: Command, picture: Picture) -> Iterator[str]:
     angle_deg = math.degrees(command.steering_rad)
     side = "left" if angle_deg > 0 else "right"
+    gear = " backwards" if command.backwards else ""
     yield (
-        f"    it asks to {_does(command.acceleration_mps2)}, wheels {abs(angle_deg):.1f} degrees "
-        f"{side}, for picture {picture.frame} of {picture.captured_s:.3f} s, "
+        f"    it asks to {_does(command.acceleration_mps2)}{gear}, "
+        f"wheels {abs(angle_deg):.1f} degrees {side}, "
+        f"for picture {picture.frame} of {picture.captured_s:.3f} s, "
         f"{command.acted_on_age_ms:.0f} ms old when it was given"
     )
     # It was on the screen before it was answered.

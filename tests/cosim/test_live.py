@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import xml.etree.ElementTree as ET
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,30 @@ def test_the_layout_covers_the_road_it_is_made_of() -> None:
     # Four lanes of 3.75 m, and a kerb of 0.3 m on both sides.
     x_min, _, x_max, _ = layout.content["bounds"]
     assert twice_m2.sum() / 2 / (x_max - x_min) == pytest.approx(15.6, rel=0.01)
+
+
+def test_every_light_hangs_over_the_stop_line_that_it_is_for() -> None:
+    scenario = load_scenario(find_scenario("green_wave"), [])
+    signals = lay_out(scenario).content["signals"]
+    assert {head[0] for head in signals["heads"]} == {"first", "second", "third"}
+    lights = ET.parse(scenario.traffic.net or "").findall("connection[@tl='first']")
+    links = {int(connection.get("linkIndex", -1)) for connection in lights}
+    first = [head[1:] for head in signals["heads"] if head[0] == "first"]
+    assert {link for link, *_ in first} == links
+    # Along the main road, on the right half of it, and not beyond the middle of the junction.
+    middle_x_m = 300.0
+    eastbound = [head for head in first if abs(head[3]) < 0.01]
+    assert eastbound
+    assert all(middle_x_m - 20.0 < x < middle_x_m and -4.0 < y < 0.0 for _, x, y, *_ in eastbound)
+    assert len(signals["gantries"]) == 3 * len({head[3] for head in first})
+
+
+def test_a_light_shows_its_last_change(timeline: Timeline) -> None:
+    columns = {"time_s": [0.5, 0.5, 1.5], "id": ["a", "b", "a"], "state": ["Gr", "rG", "yr"]}
+    timeline.add("traffic_lights", columns)
+    assert timeline.frame(1.0).lights == {"a": "Gr", "b": "rG"}
+    assert timeline.frame(1.4).lights is timeline.frame(1.0).lights
+    assert timeline.frame(1.5).lights == {"a": "yr", "b": "rG"}
 
 
 def test_the_page_of_a_run_says_what_its_tables_say(tmp_path: Path) -> None:

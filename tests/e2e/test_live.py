@@ -1,7 +1,6 @@
 """The page in a real browser: a recorded run, and one that goes on."""
 
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -11,32 +10,23 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from cosim.recording import read_manifest, read_table
+from tests.e2e.browser import address_of, headless_browser, needs_chromium, open_page
 from tests.e2e.conftest import run_cosim
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = needs_chromium
 
 # A short piece of a drive with a warning and changes of cell in it.
 BRAKES = "events=[{at_s: 3, brake: {vehicle: lead, deceleration_mps2: 8}}]"
 SCENARIO = ["highway_brake", "--set", "duration_s=12", "--set", BRAKES]
-_READY_MS = 60_000
-# A browser that draws by processor alone beside a run is slow to answer.
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless browser that draws WebGL without a GPU."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-        )
+    with headless_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +46,8 @@ def test_a_recorded_run_is_watched_with_the_keyboard(
     broken: list[str] = []
     page.on("request", lambda request: asked_for.append(request.url))
     page.on("pageerror", lambda error: broken.append(str(error)))
-    url = _url(start_cosim("watch", recorded, "--port", 0))
-    _open(page, url)
+    url = address_of(start_cosim("watch", recorded, "--port", 0))
+    open_page(page, url)
 
     first = _ego_x_m(page)
     page.wait_for_function("x => roadScene.users[1] > x + 10", arg=first)
@@ -97,12 +87,12 @@ def test_pages_come_and_go_and_leave_the_run_as_it_was(
 ) -> None:
     out = tmp_path / "shown"
     process = start_cosim("run", *SCENARIO, "--out", out, "--live", "--port", 0, "-q")
-    url = _url(process)
+    url = address_of(process)
     first, second, third = (browser.new_page() for _ in range(3))
-    _open(first, url)
+    open_page(first, url)
     before = _ego_x_m(first)
     first.wait_for_function("x => roadScene.users[1] > x + 5", arg=before)
-    _open(second, url)
+    open_page(second, url)
     first.close()
     # The third is cut off in the middle of it all.
     third.goto(url)
@@ -121,7 +111,7 @@ def test_a_person_drives_in_the_browser(
     out = tmp_path / "driven"
     process = start_cosim("drive", "highway_brake", "--record", out, "--port", 0)
     page = browser.new_page(viewport={"width": 1366, "height": 768})
-    _open(page, _url(process))
+    open_page(page, address_of(process))
     heading = "roadScene.users[roadScene.place.get(roadScene.picked) + 4]"
     assert page.evaluate(heading) == pytest.approx(0.0, abs=0.01)
     page.keyboard.down("w")
@@ -151,7 +141,7 @@ def test_an_outage_is_brought_into_a_run(
     unasked = ("--set", "expect={}")
     process = start_cosim("run", *SCENARIO, *unasked, "--out", out, "--live", "--port", 0, "-q")
     page = browser.new_page(viewport={"width": 1024, "height": 640})
-    _open(page, _url(process))
+    open_page(page, address_of(process))
     page.get_by_role("button", name="off the air").click()
     rows = page.get_by_role("row")
     expect(rows.filter(has_text="cell_outage")).to_contain_text("cell west")
@@ -168,7 +158,7 @@ def test_an_outage_is_brought_into_a_run(
 def test_other_machines_need_the_token(
     recorded: Path, start_cosim: Callable[..., Popen[str]]
 ) -> None:
-    url = _url(start_cosim("watch", recorded, "--port", 0, "--host", "127.0.0.1"))
+    url = address_of(start_cosim("watch", recorded, "--port", 0, "--host", "127.0.0.1"))
     assert "?token=" in url
     with urllib.request.urlopen(url) as answer:
         assert answer.status == 200
@@ -180,24 +170,11 @@ def test_other_machines_need_the_token(
 def test_a_port_in_use_is_told_in_a_line(
     recorded: Path, start_cosim: Callable[..., Popen[str]]
 ) -> None:
-    url = _url(start_cosim("watch", recorded, "--port", 0))
+    url = address_of(start_cosim("watch", recorded, "--port", 0))
     port = url.rstrip("/").rpartition(":")[2]
     done = run_cosim("watch", recorded, "--port", port)
     assert done.returncode == 2
     assert re.fullmatch(rf"cosim: .*--port {port}: .*in use.*\n", done.stderr)
-
-
-def _url(process: Popen[str]) -> str:
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    found = re.search(r"http://\S+", line)
-    assert found is not None, line + process.stderr.read()
-    return found.group()
-
-
-def _open(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_function("window.roadScene?.users && roadScene.ring.visible", timeout=_READY_MS)
 
 
 def _ego_x_m(page: Page) -> Any:

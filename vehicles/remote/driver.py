@@ -62,7 +62,10 @@ class RemoteDriver(Protocol):
         """A picture has come on the screen; they come in order."""
 
     def control(self, now_ns: int) -> Answer | None:
-        """What the driver does at an instant [ns]; None if they can't drive yet."""
+        """What the driver does at an instant [ns], for a command; None if they can't drive yet.
+
+        The acceleration is that in the direction of the gear.
+        """
 
 
 class ModelDriver:
@@ -130,9 +133,11 @@ class RemotePerson:
 
     def control(self, now_ns: int) -> Answer | None:
         """What the person does now; None before the first picture."""
-        # Commands know no gear.
-        inputs = self._seat.read(now_ns)._replace(reverse=False)
+        inputs = self._seat.read(now_ns)
         if self._frame is None:
             return None
-        controls = self._handling.move(inputs, now_ns, self._frame.ego.speed_mps)
+        # The car may have come to rest since, or roll the other way: the pedals mean the gear's.
+        gear = -1.0 if inputs.reverse else 1.0
+        controls = self._handling.move(inputs, now_ns, gear * abs(self._frame.ego.speed_mps))
+        controls = controls._replace(acceleration_mps2=gear * controls.acceleration_mps2)
         return Answer(controls, self._frame)

@@ -58,6 +58,7 @@ class PressedWindow(Window):
                 "lines": dict(view.lines),
                 "picture_age_ms": view.picture_age_ms,
                 "warnings": view.warnings,
+                "middle": tuple(self._surface.get_at((350, 270)))[:3],
             }
         )
 

@@ -1,0 +1,2 @@
+export { KINDS, body } from "./bodies.js";
+export { Signals } from "./signals.js";
