@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from cosim.recording import read_manifest, read_table
+from cosim.recording import read_manifest
 from tests.e2e.browser import address_of, headless_browser, needs_chromium, open_page
 from tests.e2e.conftest import run_cosim
 
@@ -103,34 +103,6 @@ def test_pages_come_and_go_and_leave_the_run_as_it_was(
         page.close()
     assert process.wait(timeout=60) == 0
     assert read_manifest(out)["digest"] == read_manifest(recorded)["digest"]
-
-
-def test_a_person_drives_in_the_browser(
-    browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
-) -> None:
-    out = tmp_path / "driven"
-    process = start_cosim("drive", "highway_brake", "--record", out, "--port", 0)
-    page = browser.new_page(viewport={"width": 1366, "height": 768})
-    open_page(page, address_of(process))
-    heading = "roadScene.users[roadScene.place.get(roadScene.picked) + 4]"
-    assert page.evaluate(heading) == pytest.approx(0.0, abs=0.01)
-    page.keyboard.down("w")
-    page.keyboard.down("a")
-    expect(page.get_by_text(re.compile("throttle 100%, brake 0%, left"))).to_be_visible()
-    page.wait_for_function(f"{heading} > 0.03", timeout=60_000)
-    page.screenshot(path=tmp_path / "driving.png")
-    # Whoever looks elsewhere lets everything go.
-    page.evaluate("window.dispatchEvent(new Event('blur'))")
-    expect(page.get_by_text(re.compile("throttle 0%, brake 0%, straight"))).to_be_visible()
-    page.keyboard.press("Escape")
-    assert process.wait(timeout=60) == 0
-    page.close()
-    steering = read_table(out, "inputs")["steering"]
-    assert (steering.max(), steering.min(), steering.iloc[-1]) == (1.0, 0.0, 0.0)
-    ego = read_table(out, "road_users").query("id == 'ego'")
-    assert ego["heading_rad"].max() > 0.03
-    assert ego["y_m"].iloc[-1] > ego["y_m"].iloc[0] + 0.3
-    assert read_manifest(out)["people"] == ["ego"]
 
 
 def test_an_outage_is_brought_into_a_run(
