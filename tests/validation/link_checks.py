@@ -235,7 +235,8 @@ def radio_link_failure() -> Comparison:
 
 @check(
     "handover interruption, mean and bounds",
-    source="TS 38.331 cl. 12 (RRC 10 ms); TS 38.133 6.1.1.2.2 (T_IU, 20 ms, T_delta, 2 ms)",
+    source="TS 38.331 cl. 12 (RRC 10 ms); TS 38.133 A.14.2.1.1.3 (T_processing 20, T_delta up to "
+    "20, T_margin 2 ms); T_IU up to 10, random access 6 ms",
     unit="ms",
     tolerance=[0.3, 0.2, 0.2],
     faults=[
