@@ -63,7 +63,7 @@ class AtThePage(AtTheWheel):
 
     def __init__(self, vehicle: str, stage: Stage) -> None:
         stage.screen = self._page = PageScreen(vehicle)
-        super().__init__(vehicle, self._page, factor=stage.scenario.pace or 1.0)
+        super().__init__(vehicle, self._page, stage.pace)
         self._stage = stage
 
     def tick(self, now_ns: int) -> None:
