@@ -120,8 +120,9 @@ class Page:
                         ui.label(f"{level:g}")
 
         if self._stage.live:
-            with ui.column().classes(f"{card.replace('left-3', 'right-3')} top-3 gap-1 items-end"):
+            with ui.column().classes(f"{card.replace('left-3', 'right-3')} top-3 gap-1") as acts:
                 self._build_injection()
+            self._acts = acts
         if self._screen is not None:
             with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
                 self._warnings = ui.label().classes("rounded px-4 py-1 whitespace-pre-wrap")
@@ -134,14 +135,14 @@ class Page:
         names = self._stage.layout.cells
         if names:
             sites = dict.fromkeys(name.rpartition("/")[0] for name in names)
-            with ui.row().classes("items-center gap-2"):
+            with ui.row().classes("items-center gap-3"):
                 self._cell = ui.select([*sites, *names], value=next(iter(sites)))
                 self._cell.props("dense options-dense borderless aria-label='Cell or site'")
                 self._lasts = _number("for", _LASTS_S, "s", least=0.1, most=3600)
+            with ui.row().classes("items-center gap-3"):
                 _asks("off the air", self._ask_outage)
-            with ui.row().classes("items-center gap-2"):
-                self._load = _number("load", _BURST_PERCENT, "%", least=0, most=_MOST_PERCENT)
                 _asks("load burst", self._ask_load)
+                self._load = _number("of", _BURST_PERCENT, "%", least=0, most=_MOST_PERCENT)
         _asks("picked one brakes", self._ask_brake)
 
     def _ask_outage(self) -> None:
@@ -248,6 +249,8 @@ class Page:
         first_s, last_s = self._timeline.span_s
         self._state.set_text(self._run_state())
         self._show_playing()
+        if self._stage.live:
+            self._acts.set_visibility(self._timeline.ended is None)
         self._speed.set_value(player.speed)
         self._clock.set_text(f"{player.time_s:.1f} of {last_s:.1f} s")
         self._slider.props["min"], self._slider.props["max"] = first_s, max(last_s, first_s + 0.01)
@@ -362,7 +365,7 @@ def _asks(what: str, do: Callable[[], object]) -> None:
 
 def _number(name: str, value: float, unit: str, *, least: float, most: float) -> ui.number:
     number = ui.number(value=value, min=least, max=most, prefix=name, suffix=unit)
-    return number.props(f"dense borderless aria-label='{name} [{unit}]'").classes("w-24")
+    return number.props(f"dense borderless aria-label='{name} [{unit}]'").classes("w-20")
 
 
 def _help() -> ui.dialog:

@@ -272,7 +272,7 @@ def test_what_is_brought_into_a_run_becomes_its_scenario(tmp_path: Path) -> None
     assert left["from_cell"].startswith("west/")
     cells = read_table(tmp_path / "touched", "cells").query("cell.str.startswith('east/')")
     used = cells.groupby("time_s", observed=True)["downlink_utilisation"].mean()
-    assert used.loc[3.5:5.0].min() > 0.9 > 0.5 > used.loc[:3.0].max()
+    assert used.loc[4.0:5.0].min() > 0.9 > 0.5 > used.loc[:3.0].max()
     lead = read_table(tmp_path / "touched", "road_users").query("id == 'lead'")
     assert lead["speed_mps"].iloc[-1] < lead["speed_mps"].iloc[0] - 15.0
 
