@@ -144,6 +144,19 @@ SCHEMAS: dict[str, pa.Schema] = {
             "bit_rate_mbps": pa.float64(),
         }
     ),
+    "remote_commands": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "packet_id": pa.int64(),
+            "frame": pa.int64(),
+            "acted_on_frame": pa.int64(),
+            "acted_on_age_ms": pa.float64(),
+            "acceleration_mps2": pa.float64(),
+            "steering_rad": pa.float64(),
+            "backwards": pa.bool_(),
+        }
+    ),
     "frames": pa.schema(
         {
             "time_s": pa.float64(),
@@ -151,6 +164,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             "frame": pa.int64(),
             "key_frame": pa.bool_(),
             "size_bytes": pa.int64(),
+            "collect_ms": pa.float64(),
+            "encode_ms": pa.float64(),
+            "process_ms": pa.float64(),
             "glass_to_glass_ms": pa.float64(),
             "packets": pa.list_(pa.int64()),
         }

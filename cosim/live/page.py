@@ -10,7 +10,9 @@ from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
 from cosim.clock import to_s
-from cosim.drive.view import View
+from cosim.drive.view import Look
+from cosim.live.gamepad import Gamepads
+from cosim.live.hud import Hud
 from cosim.live.layout import SINR_DB
 from cosim.live.panel import Panel
 from cosim.live.player import SPEEDS, Player
@@ -124,11 +126,8 @@ class Page:
                 self._build_injection()
             self._acts = acts
         if self._screen is not None:
-            with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
-                self._warnings = ui.label().classes("rounded px-4 py-1 whitespace-pre-wrap")
-                self._warnings.classes("text-lg font-bold bg-amber-500 text-black")
-            with ui.column().classes(f"{card} top-20 gap-0"):
-                self._dash = ui.label().classes("num whitespace-pre-wrap")
+            self._hud = Hud(remote=self._screen.remote)
+            Gamepads(self._screen.do)
 
     def _build_injection(self) -> None:
         """What a person may make happen; from then on the run is no longer its scenario's."""
@@ -220,6 +219,9 @@ class Page:
                 if self._screen is not None and not in_time:
                     # Nobody drives blindly.
                     self._screen.key("", False)
+            if self._screen is not None and self._screen.remote and (view := self._screen.view):
+                here = self._frame_at(to_s(view.now_ns), view.here)
+                await self._hud.show_here(here, self._timeline.roster, self._picked)
             if now_s - told_s > _PANEL_S:
                 told_s = now_s
                 self._panel.update(frame, self._picked)
@@ -231,19 +233,30 @@ class Page:
         if self._screen is None or (view := self._screen.view) is None:
             return self._timeline.frame(self._player.time_s)
         now_s = to_s(view.now_ns)
-        if view.remote:
-            age_s = view.picture_age_ms * 1e-3
-            return self._timeline.frame(now_s - age_s if view.picture else 0.0)
-        frame = self._timeline.frame_ahead(now_s)
-        if view.here is not None:
-            ego = view.here.ego
-            own = frame.users[:, 0] == self._timeline.number_of(self._screen.user_id)
-            frame.users[own, 1:6] = (ego.x_m, ego.y_m, 0.0, ego.heading_rad, ego.speed_mps)
-        return frame
+        if not view.remote:
+            return self._frame_at(now_s, view.here)
+        if view.picture is None:
+            return self._timeline.frame(0.0)
+        return self._frame_at(now_s - view.picture_age_ms * 1e-3, view.picture)
+
+    def _frame_at(self, time_s: float, look: Look | None) -> Frame:
+        """Everyone at an instant that may be newer than the last that is recorded."""
+        frame = self._timeline.frame_ahead(time_s)
+        if look is None or self._screen is None:
+            return frame
+        ego, users = look.ego, frame.users.copy()
+        own = users[:, 0] == self._timeline.number_of(self._screen.user_id)
+        users[own, 1:6] = (ego.x_m, ego.y_m, 0.0, ego.heading_rad, ego.speed_mps)
+        return frame._replace(users=users)
 
     def _update_controls(self) -> None:
         if self._screen is not None:
-            self._update_dash(self._screen.view)
+            view = self._screen.view
+            driving = "paused" if self._stage.pace.held else "driving"
+            state = driving if view else "waiting for the run"
+            self._state.set_text(self._timeline.ended or state)
+            self._show_playing()
+            self._hud.update(view)
             return
         player = self._player
         first_s, last_s = self._timeline.span_s
@@ -264,23 +277,6 @@ class Page:
 
     def _show_playing(self) -> None:
         self._play_button.props(f"icon={'pause' if self._player.playing else 'play_arrow'}")
-
-    def _update_dash(self, view: View | None) -> None:
-        driving = "paused" if self._stage.pace.held else "driving"
-        self._state.set_text(self._timeline.ended or (driving if view else "waiting for the run"))
-        self._show_playing()
-        self._warnings.set_visibility(bool(view and view.warnings))
-        if view is None:
-            return
-        self._warnings.set_text("\n".join(view.warnings))
-        lines = [f"{name} {value}" for name, value in view.lines]
-        if view.remote and view.picture is not None:
-            lines.append(f"view {view.picture_age_ms:.0f} ms old")
-        inputs = view.inputs
-        brake = max(inputs.brake, float(inputs.hand_brake))
-        wheel = "left" if inputs.steering > 0 else "right" if inputs.steering < 0 else "straight"
-        lines.append(f"throttle {inputs.throttle:.0%}, brake {brake:.0%}, {wheel}")
-        self._dash.set_text("\n".join(lines))
 
     def _on_key(self, code: str, down: bool) -> None:
         if self._screen is not None:
@@ -350,6 +346,8 @@ class Page:
     def _turn_light(self) -> None:
         self._dark.toggle()
         self._scene.paint(bool(self._dark.value))
+        if self._screen is not None:
+            self._hud.paint(bool(self._dark.value))
 
 
 def _button(icon: str, tells: str, do: Callable[[], object]) -> ui.button:

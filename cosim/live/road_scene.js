@@ -52,7 +52,7 @@ export default {
   template: `<div style="position: absolute; inset: 0; overflow: hidden">
     <canvas tabindex="-1" role="img" aria-label="The road and everyone on it" style="display: block; outline: none"></canvas>
   </div>`,
-  props: { layoutUrl: String },
+  props: { layoutUrl: String, inset: Boolean },
 
   async mounted() {
     const canvas = this.$el.children[0];
@@ -70,7 +70,7 @@ export default {
     this.controls = new MapControls(this.camera, canvas);
     this.controls.maxPolarAngle = 1.45;
     this.controls.addEventListener("change", () => this.redraw());
-    this.listen(canvas);
+    if (!this.inset) this.listen(canvas);
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(this.$el);
     const response = await fetch(this.layoutUrl);
@@ -78,7 +78,7 @@ export default {
     this.build(await response.json());
     this.resize();
     this.look(this.view);
-    window.roadScene = this; // For the tests.
+    window[this.inset ? "insetScene" : "roadScene"] = this; // For the tests.
   },
 
   beforeUnmount() {

@@ -25,21 +25,26 @@ class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}
         on_pick: called with a road user's number when a person points at it.
         on_key: called with a key's code and whether it went down; with "" when all are let go,
             because the page lost the keyboard.
+        inset: only to be looked at, beside another one.
     """
 
     def __init__(
         self,
         layout_url: str,
         *,
-        on_pick: Callable[[int], None],
-        on_key: Callable[[str, bool], None],
+        on_pick: Callable[[int], None] | None = None,
+        on_key: Callable[[str, bool], None] | None = None,
+        inset: bool = False,
     ) -> None:
         super().__init__()
         self._props["layout-url"] = layout_url
+        self._props["inset"] = inset
         self._told = 0
         self._lights_told: Mapping[str, str] | None = None
-        self.on("pick", lambda event: on_pick(int(event.args)))
-        self.on("key", lambda event: on_key(*event.args))
+        if on_pick is not None:
+            self.on("pick", lambda event: on_pick(int(event.args)))
+        if on_key is not None:
+            self.on("key", lambda event: on_key(*event.args))
 
     async def show(
         self, frame: Frame, roster: list[Somebody], flashing: list[int], picked: int | None

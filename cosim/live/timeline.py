@@ -125,11 +125,13 @@ class Timeline:
         return Frame(time_s, _between(before, after, share), links, lights)
 
     def frame_ahead(self, time_s: float) -> Frame:
-        """Everyone as of the last step, moved on by their velocity to an instant after it."""
+        """As `frame`; after the last step, everyone moved on by their velocity."""
         with self._lock:
             last, _, _ = self._users.around(time_s)
             after_s = time_s - self._users.times_s[-1] if self._users.times_s else 0.0
             links, lights = self._links.latest(time_s), self._lights_at(time_s)
+        if after_s <= 0.0:
+            return self.frame(time_s)
         users = last.copy()
         users[:, 1] += users[:, 5] * np.cos(users[:, 4]) * after_s
         users[:, 2] += users[:, 5] * np.sin(users[:, 4]) * after_s

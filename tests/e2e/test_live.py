@@ -111,45 +111,6 @@ def test_pages_come_and_go_and_leave_the_run_as_it_was(
     assert read_manifest(out)["digest"] == read_manifest(recorded)["digest"]
 
 
-def test_a_person_drives_in_the_browser(
-    browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
-) -> None:
-    out = tmp_path / "driven"
-    process = start_cosim("drive", "highway_brake", "--record", out, "--port", 0)
-    page = browser.new_page(viewport={"width": 1366, "height": 768})
-    open_page(page, address_of(process))
-    place, heading = (
-        f"roadScene.users[roadScene.place.get(roadScene.picked) + {column}]" for column in (1, 4)
-    )
-    assert page.evaluate(heading) == pytest.approx(0.0, abs=0.01)
-    page.keyboard.down("w")
-    page.keyboard.down("a")
-    expect(page.get_by_text(re.compile("throttle 100%, brake 0%, left"))).to_be_visible()
-    page.wait_for_function(f"{heading} > 0.03", timeout=60_000)
-    # P holds the drive, and so the car.
-    page.keyboard.press("p")
-    expect(page.get_by_text("paused")).to_be_visible()
-    time.sleep(0.3)
-    held_at_m = page.evaluate(place)
-    time.sleep(0.5)
-    assert page.evaluate(place) == held_at_m
-    keep_picture(page, "driving, paused")
-    page.keyboard.press("p")
-    page.wait_for_function(f"x => {place} > x", arg=held_at_m)
-    # Whoever looks elsewhere lets everything go.
-    page.evaluate("window.dispatchEvent(new Event('blur'))")
-    expect(page.get_by_text(re.compile("throttle 0%, brake 0%, straight"))).to_be_visible()
-    page.keyboard.press("Escape")
-    assert process.wait(timeout=60) == 0
-    page.close()
-    steering = read_table(out, "inputs")["steering"]
-    assert (steering.max(), steering.min(), steering.iloc[-1]) == (1.0, 0.0, 0.0)
-    ego = read_table(out, "road_users").query("id == 'ego'")
-    assert ego["heading_rad"].max() > 0.03
-    assert ego["y_m"].iloc[-1] > ego["y_m"].iloc[0] + 0.3
-    assert read_manifest(out)["people"] == ["ego"]
-
-
 def test_people_hold_a_run_and_bring_things_into_it(
     browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
 ) -> None:

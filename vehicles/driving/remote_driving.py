@@ -87,7 +87,8 @@ class RemoteDriving:
         """What the delay allows."""
         self._lost_ns = round(settings.lost_after_ms * NS_PER_MS)
         self._regain_ns = round(settings.regain_s * NS_PER_S)
-        self._delays_ns: deque[tuple[int, int]] = deque()
+        self._recent: deque[Received[RemoteCommand]] = deque()
+        self._latest: Received[RemoteCommand] | None = None
         self._in_time_since_ns: int | None = None
         self._braking_mps2 = 0.0
         self._instant_ns = 0
@@ -116,14 +117,13 @@ class RemoteDriving:
             if newest and command.generation_time_ns <= newest.message.generation_time_ns:
                 continue
             self.newest = received
-            delay_ns = received.received_ns - command.captured_ns
-            self._delays_ns.append((received.received_ns, delay_ns))
+            self._recent.append(received)
         now_ns = situation.instant_ns
-        while len(self._delays_ns) > 1 and self._delays_ns[0][0] < now_ns - _MEMORY_NS:
-            self._delays_ns.popleft()
-        if self._delays_ns:
-            worst_ns = max(delay_ns for _, delay_ns in self._delays_ns)
-            self.speed_cap_mps = self.settings.unseen_m * NS_PER_S / max(worst_ns, 1)
+        while len(self._recent) > 1 and self._recent[0].received_ns < now_ns - _MEMORY_NS:
+            self._recent.popleft()
+        if self._recent:
+            self._latest = max(self._recent, key=_delay_ns)
+            self.speed_cap_mps = self.settings.unseen_m * NS_PER_S / max(_delay_ns(self._latest), 1)
 
     def _change_mode(self, situation: Situation) -> None:
         now_ns = situation.instant_ns
@@ -148,9 +148,12 @@ class RemoteDriving:
         drives = command.acceleration_mps2 > 0.0
         wanted_mps2 = command.acceleration_mps2 * (gear if drives else rolls)
         reason = "as commanded"
+        messages: tuple[Received[RemoteCommand], ...] = (newest,)
         capped_mps2 = free_mps2(abs(speed_mps), self.speed_cap_mps)
         if capped_mps2 < rolls * wanted_mps2:
             wanted_mps2, reason = rolls * capped_mps2, "slower by the delay"
+            if self._latest is not None and self._latest is not newest:
+                messages = (newest, self._latest)
         steering_rad: float | None = command.steering_rad
         # It can't steer itself backwards.
         forwards = speed_mps >= 0.0 and not command.backwards
@@ -159,7 +162,7 @@ class RemoteDriving:
         return Proposal(
             wanted_mps2,
             reason,
-            messages=(newest,),
+            messages=messages,
             takes_over=True,
             steering_rad=steering_rad,
             backwards=command.backwards and drives,
@@ -180,3 +183,8 @@ class RemoteDriving:
                 braking_mps2, reason, messages=(newest,), takes_over=True, steering_rad=0.0
             )
         return Proposal(-braking_mps2, reason, messages=(newest,), keeps_lane=True)
+
+
+def _delay_ns(received: Received[RemoteCommand]) -> int:
+    """From the picture behind a command to its arrival [ns]."""
+    return received.received_ns - received.message.captured_ns
