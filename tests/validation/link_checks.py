@@ -97,8 +97,8 @@ def layer_3_filter() -> Comparison:
 
 @check(
     "layer 1 errors: share within 2 dB, correlation between cells, what the L3 filter leaves",
-    source="closed forms: normal with sigma 1.216 dB is within +-2 dB in 90 % (relative "
-    "accuracy of TS 38.133 10.1.2, from memory); filtered, sigma sqrt(a / (2 - a)), a = 1/2^(k/4)",
+    source="closed forms: normal with sigma 1.216 dB is within +-2 dB in 90 %; filtered, sigma "
+    "sqrt(a / (2 - a)), a = 1/2^(k/4)",
     tolerance=[0.01, 0.03, 0.02, 0.02],
     faults=[
         Fault("anew at every measurement", f"{HERE}:layer_1_period_ms", lambda _: lambda _ms: 40.0),
