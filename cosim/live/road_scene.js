@@ -113,6 +113,8 @@ export default {
           held.add(e.code);
           this.$emit("key", [e.code, true]);
         }],
+        // Whoever clicked a button has the keys back; whoever came to it by Tab keeps it.
+        [document, "click", (e) => { if (e.detail && e.target.closest("button")) document.activeElement?.blur(); }],
         [document, "keyup", (e) => { if (held.delete(e.code)) this.$emit("key", [e.code, false]); }],
         [window, "blur", letGo],
         [document, "visibilitychange", () => document.hidden && letGo()],

@@ -107,6 +107,12 @@ class Timeline:
         times = self._users.times_s
         return (times[0], times[-1]) if times else (0.0, 0.0)
 
+    @property
+    def step_s(self) -> float:
+        """Time between the last two steps [s]; zero as long as there is one at most."""
+        times = self._users.times_s[-2:]
+        return times[1] - times[0] if len(times) == 2 else 0.0
+
     def number_of(self, user_id: str) -> int | None:
         """Number of a road user; None as long as it hasn't been on the road."""
         return self._number.get(user_id)
@@ -137,7 +143,9 @@ class Timeline:
             times = self._users.times_s
             if not times:
                 return 0.0
-            at = bisect_right(times, time_s + 1e-6) - 1
+            at = bisect_left(times, time_s - 1e-6)
+            if steps > 0:
+                at = bisect_right(times, time_s + 1e-6) - 1
             return times[min(max(at + steps, 0), len(times) - 1)]
 
     def handed_over(self, from_s: float, to_s: float) -> set[str]:

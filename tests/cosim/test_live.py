@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -14,9 +15,10 @@ from cosim.clock import NS_PER_S
 from cosim.live.guard import Guard
 from cosim.live.layout import lay_out
 from cosim.live.player import Player
-from cosim.live.stage import HardBrake, Outage, Stage
+from cosim.live.stage import HardBrake, Load, Outage, Stage
 from cosim.live.timeline import Timeline
 from cosim.live.watching import Watching
+from cosim.pace import Pace
 from cosim.recording import read_manifest, read_table
 from cosim.run import REPLAY, run
 from cosim.scenario import load_scenario
@@ -107,8 +109,8 @@ def test_decisions_are_listed_when_they_change(timeline: Timeline) -> None:
 
 
 def test_a_player_pauses_steps_and_ends(timeline: Timeline) -> None:
-    player = Player(timeline, live=False)
-    player.speed = 2.0
+    player = Player(timeline, None)
+    player.play_at(2.0)
     player.move_on(0.25)
     assert player.time_s == 1.5
     player.toggle()
@@ -126,18 +128,54 @@ def test_a_player_pauses_steps_and_ends(timeline: Timeline) -> None:
 
 
 def test_a_player_goes_along_with_a_run_until_the_person_goes_back(timeline: Timeline) -> None:
-    player = Player(timeline, live=True)
+    player = Player(timeline, Pace())
     player.move_on(0.05)
     assert player.time_s == pytest.approx(1.9)
     _add_users(timeline, 5.0, ego=50.0)
     player.move_on(0.05)
     assert player.time_s == pytest.approx(4.9)
-    player.toggle()
-    player.move_on(0.05)
-    assert player.time_s == pytest.approx(4.9)
+    player.step(-1)
+    assert (player.time_s, player.following) == (2.0, False)
     player.follow()
     player.move_on(0.05)
     assert player.following
+    timeline.ended = "the run has ended"
+    player.move_on(0.05)
+    assert (player.time_s, player.following, player.playing) == (5.0, False, False)
+
+
+def test_a_player_that_goes_along_with_a_run_holds_it(timeline: Timeline) -> None:
+    pace = Pace()
+    player = Player(timeline, pace)
+    player.toggle()
+    assert (pace.held, player.playing, player.following) == (True, False, True)
+    player.move_on(0.05)
+    assert player.time_s == 2.0
+    # A look back leaves it held; from the newest step on, another one is the run's.
+    player.step(-1)
+    player.step(1)
+    player.step(1)
+    assert player.following
+    _add_users(timeline, 3.0, ego=30.0)
+    for _ in range(200):
+        player.move_on(0.05)
+    assert player.time_s == 3.0
+    player.toggle()
+    assert not pace.held
+    # Whoever looks back pauses what they see, and nothing else.
+    player.play_at(0.5)
+    player.toggle()
+    assert (pace.held, player.playing) == (False, False)
+
+
+def test_a_run_that_nobody_looks_on_is_not_held(tmp_path: Path) -> None:
+    scenario = load_scenario(find_scenario("highway_brake"), [])
+    stage = Stage(scenario, tmp_path, live=True)
+    with stage.open_page():
+        with stage.open_page():
+            stage.pace.hold()
+        assert stage.pace.held
+    assert not stage.pace.held
 
 
 def test_the_layout_covers_the_road_it_is_made_of() -> None:
@@ -178,10 +216,28 @@ def test_a_light_shows_its_last_change(timeline: Timeline) -> None:
 
 
 def test_the_page_of_a_run_says_what_its_tables_say(tmp_path: Path) -> None:
+    class Holding(Watching):
+        held_at_ns: list[int] = []
+
+        def tick(self, now_ns: int) -> None:
+            super().tick(now_ns)
+            if now_ns == NS_PER_S:
+                # Held, a step on, and let go on.
+                self.pace.hold()
+                hands = threading.Timer(0.3, self.pace.hold, [now_ns + NS_PER_S // 10])
+                hands.start()
+                threading.Timer(0.9, self.let_go, [now_ns]).start()
+            self.now_ns = now_ns
+
+        def let_go(self, _held_ns: int) -> None:
+            self.held_at_ns.append(self.now_ns)
+            self.pace.go_on()
+
     changed = ["duration_s=5", "events=[]", "pace=100"]
     scenario = load_scenario(find_scenario("highway_brake"), changed)
     stage = Stage(scenario, tmp_path / "observed", live=True)
-    outcome = run(scenario, tmp_path / "observed", onlooker=Watching(stage))
+    outcome = run(scenario, tmp_path / "observed", onlooker=Holding(stage))
+    assert Holding.held_at_ns == [NS_PER_S + NS_PER_S // 10]
     assert (
         outcome.digest
         == run_scenario("highway_brake", tmp_path / "alone", "duration_s=5", "events=[]").digest
@@ -198,6 +254,8 @@ def test_what_is_brought_into_a_run_becomes_its_scenario(tmp_path: Path) -> None
         def tick(self, now_ns: int) -> None:
             if now_ns == 3 * NS_PER_S:
                 stage.ask(Outage("west", 2.0))
+                stage.ask(Load("east", 1.3, 2.0))
+                stage.ask(Load("east", -1.0, 2.0))
                 stage.ask(HardBrake("lead", 6.0))
             super().tick(now_ns)
 
@@ -205,11 +263,16 @@ def test_what_is_brought_into_a_run_becomes_its_scenario(tmp_path: Path) -> None
     scenario = load_scenario(find_scenario("highway_brake"), changed)
     stage = Stage(scenario, tmp_path / "touched", live=True)
     outcome = run(scenario, tmp_path / "touched", onlooker=Meddling(stage))
-    outage = stage.timeline.entries(4.0, set(), 1)[0]
-    assert (outage.kind, outage.text) == ("cell_outage", "cell west, until 5.002 s")
+    told = {entry.kind: entry.text for entry in stage.timeline.entries(4.0, set(), 9)}
+    assert told["cell_outage"] == "cell west, until 5.002 s"
+    assert told["load_burst"] == "cell east, prb_utilisation 1.3, until 5.002 s"
+    assert "prb_utilisation" in told["refused"]
     handovers = read_table(tmp_path / "touched", "handovers").query("id == 'ego'")
     left = handovers[handovers["time_s"].between(3.0, 5.0)].iloc[0]
     assert left["from_cell"].startswith("west/")
+    cells = read_table(tmp_path / "touched", "cells").query("cell.str.startswith('east/')")
+    used = cells.groupby("time_s", observed=True)["downlink_utilisation"].mean()
+    assert used.loc[4.0:5.0].min() > 0.9 > 0.5 > used.loc[:3.0].max()
     lead = read_table(tmp_path / "touched", "road_users").query("id == 'lead'")
     assert lead["speed_mps"].iloc[-1] < lead["speed_mps"].iloc[0] - 15.0
 
