@@ -115,11 +115,12 @@ class Page:
             self._state = ui.label().classes("num")
         if self._stage.layout.cells:
             with ui.column().classes(f"{card} bottom-3 gap-0"):
-                ui.label("SINR to the serving cell [dB]; white: changing cells")
+                ui.label("SINR to the serving cell [dB]; white: changing to it, orange: from it")
                 ui.element("div").classes("cosim-legend h-2 w-full rounded")
                 with ui.row().classes("w-full justify-between num"):
                     for level in (SINR_DB[0], sum(SINR_DB) / 2, SINR_DB[1]):
                         ui.label(f"{level:g}")
+                ui.label("packets of the picked one and its neighbours: ▲ up, ■ down, ✕ lost")
 
         if self._stage.live:
             with ui.column().classes(f"{card.replace('left-3', 'right-3')} top-3 gap-1") as acts:
@@ -212,9 +213,9 @@ class Page:
             frame = self._frame()
             wanted = (frame.time_s, self._picked)
             if wanted != shown:
-                in_time = await self._scene.show(
-                    frame, self._timeline.roster, self._flashing(frame.time_s), self._picked
-                )
+                lasts_s = _FLASH_S * self._player.rate
+                air = self._timeline.air(frame, self._picked, lasts_s)
+                in_time = await self._scene.show(frame, self._timeline.roster, self._picked, air)
                 shown = wanted if in_time else shown
                 if self._screen is not None and not in_time:
                     # Nobody drives blindly.
@@ -305,11 +306,6 @@ class Page:
     def _take_speed(self, event: ValueChangeEventArguments[float]) -> None:
         if event.value != self._player.speed:
             self._player.play_at(event.value)
-
-    def _flashing(self, now_s: float) -> list[int]:
-        """Numbers of those who have just changed cells."""
-        recent = self._timeline.handed_over(now_s - _FLASH_S, now_s)
-        return [number for who in recent if (number := self._timeline.number_of(who)) is not None]
 
     def _pick(self, number: int) -> None:
         self._picked = number

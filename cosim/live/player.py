@@ -41,6 +41,11 @@ class Player:
             return not self._run.held
         return self._playing
 
+    @property
+    def rate(self) -> float:
+        """Simulated seconds per wall-clock second, while time goes on."""
+        return self._run.factor if self._run is not None and self.following else self.speed
+
     def play_at(self, speed: float) -> None:
         """Play what there is at a speed, no longer along with the run."""
         self.speed = speed

@@ -23,7 +23,16 @@ from cosim.recording import read_manifest, read_table
 from cosim.run import REPLAY, run
 from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
+from network.packet import Stage as PacketStage
 from tests.runs import run_scenario
+
+_MS = 1_000_000
+_ON_THE_AIR = {
+    "parent_id": [-1] * 4,
+    "uplink_cell": [""] * 4,
+    "downlink_cell": [""] * 4,
+    **{f"{stage.name.lower()}_ns": np.zeros(4, dtype=np.int64) for stage in PacketStage},
+}
 
 
 def _add_users(timeline: Timeline, time_s: float, **x_m: float) -> None:
@@ -69,7 +78,6 @@ def test_between_two_steps_everyone_is_on_the_way(timeline: Timeline) -> None:
 
 
 def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline) -> None:
-    ms = 1_000_000
     timeline.add(
         "packets",
         {
@@ -77,8 +85,9 @@ def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline)
             "sender": ["comes", "comes", "ego", "comes"],
             "receiver": ["ego", "ego", "server", "ego"],
             "fate": ["delivered", "delivered", "delivered", "radio"],
-            "sent_ns": np.array([1000, 1000, 1500, 1000]) * ms,
-            "ended_ns": np.array([1010, 1040, 1520, 1090]) * ms,
+            "sent_ns": np.array([1000, 1000, 1500, 1000]) * _MS,
+            "ended_ns": np.array([1010, 1040, 1520, 1090]) * _MS,
+            **_ON_THE_AIR,
         },
     )
     ego = timeline.number_of("ego")
@@ -86,6 +95,68 @@ def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline)
     series = timeline.series(ego, 2.0, 10.0)
     assert series.delay_ms.ravel().tolist() == pytest.approx([1.0, 40.0, 1.5, 20.0])
     assert series.speed_mps.tolist() == [[1.0, 1.0], [2.0, 2.0]]
+
+
+def test_packets_are_on_the_air_for_as_long_as_their_stages_say(timeline: Timeline) -> None:
+    sent_ms, ended_ms = np.array([1000, 1000, 1100, 1300]), np.array([1030, 1200, 1150, 1500])
+    timeline.add(
+        "packets",
+        {
+            **_ON_THE_AIR,
+            "packet_id": [1, 2, 3, 4],
+            "parent_id": [-1, 1, -1, -1],
+            "sender": ["ego", "ego", "server", "jumps"],
+            "receiver": ["area", "comes", "ego", "server"],
+            "fate": ["delivered", "delivered", "radio", "delivered"],
+            "uplink_cell": ["west/0", "west/0", "", "west/0"],
+            "downlink_cell": ["", "west/0", "west/0", ""],
+            "sent_ns": sent_ms * _MS,
+            "ended_ns": ended_ms * _MS,
+            "ul_queue_ns": np.array([10, 10, 0, 10]) * _MS,
+            "ul_air_ns": np.array([10, 10, 0, 190]) * _MS,
+            "dl_queue_ns": np.array([0, 150, 40, 0]) * _MS,
+        },
+    )
+    ego, comes = timeline.number_of("ego"), timeline.number_of("comes")
+    _add_users(timeline, 1.02, ego=10.0, comes=12.0, **{f"other{n}": 20.0 + n for n in range(9)})
+
+    def seen(at_s: float, lasts_s: float = 0.0) -> list[list[float]]:
+        rows = timeline.air(timeline.frame(at_s), ego, lasts_s).packets
+        return sorted([round(value, 3) for value in row] for row in rows.tolist())
+
+    # Up to the end of its way up, once for all who get it; down from when it waits for its turn.
+    assert seen(1.01) == [[ego, 0, 0, 0.5, 0]]
+    assert seen(1.03) == []
+    assert seen(1.125) == [[ego, 0, 1, 0.375, 1], [comes, 0, 1, 0.5, 0]]
+    # Those who are too far away aren't shown, and others for long enough to be seen.
+    assert seen(1.4) == []
+    assert [row[:3] for row in seen(1.2, lasts_s=0.3)] == [[ego, 0, 0], [ego, 0, 1], [comes, 0, 1]]
+
+
+def test_of_many_packets_a_few_are_shown_and_all_that_get_lost(timeline: Timeline) -> None:
+    many = 1000
+    instants_ns = (1_000_000_000 + np.arange(many) * 977_123) // 1
+    timeline.add(
+        "packets",
+        {
+            **{name: np.zeros(many, dtype=np.int64) for name in _ON_THE_AIR},
+            "packet_id": np.arange(many),
+            "parent_id": np.full(many, -1),
+            "sender": ["server"] * many,
+            "receiver": ["ego"] * many,
+            "fate": ["radio", *["delivered"] * (many - 1)],
+            "uplink_cell": [""] * many,
+            "downlink_cell": ["west/0"] * many,
+            "sent_ns": instants_ns,
+            "ended_ns": instants_ns + 10 * _MS,
+        },
+    )
+    ego = timeline.number_of("ego")
+    one, later = (timeline.air(timeline.frame(at_s), ego, 1.0).packets for at_s in (1.99, 1.993))
+    assert 20 <= len(one) <= 64
+    assert one[:, 4].sum() == 1
+    # The same ones, a little farther.
+    assert np.isin(np.round(one[:, 3] + 0.003, 4), np.round(later[:, 3], 4)).mean() > 0.9
 
 
 def test_decisions_are_listed_when_they_change(timeline: Timeline) -> None:

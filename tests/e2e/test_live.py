@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from cosim.live.server import PageServer
+from cosim.live.stage import recorded as recorded_stage
 from cosim.recording import read_manifest, read_table
 from tests.e2e.browser import (
     address_of,
@@ -21,6 +23,7 @@ from tests.e2e.browser import (
     open_page,
 )
 from tests.e2e.conftest import run_cosim
+from tests.runs import run_scenario
 
 pytestmark = needs_chromium
 
@@ -85,6 +88,35 @@ def test_a_recorded_run_is_watched_with_the_keyboard(
     own = (url, url.replace("http", "ws"), "blob:", "data:")
     assert [address for address in asked_for if not address.startswith(own)] == []
     page.close()
+
+
+def test_lights_and_packets_are_drawn_as_recorded(browser: Browser, tmp_path: Path) -> None:
+    run_scenario("green_wave", tmp_path / "run", "duration_s=18", "expect={}")
+    with PageServer(stage := recorded_stage(tmp_path / "run"), port=0) as server:
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        open_page(page, server.url)
+        page.keyboard.press("End")
+        expect(page.get_by_text("18.0 of 18.0 s")).to_be_visible()
+        ego = stage.timeline.number_of("ego")
+        packets = stage.timeline.air(stage.timeline.frame(18.0), ego, 0.6).packets
+        drawn = [int(((packets[:, 2] == down) & (packets[:, 4] == 0)).sum()) for down in (0, 1)]
+        assert min(drawn) > 0
+        page.wait_for_function(
+            "counts => counts.every((count, kind) => "
+            "roadScene.packets.kinds[kind].geometry.attributes.position.count === count)",
+            arg=drawn,
+        )
+        lights = read_table(tmp_path / "run", "traffic_lights").groupby("id")["state"].last()
+        heads = stage.layout.content["signals"]["heads"]
+        lit = [lights[light][link].lower() for light, link, *_ in heads]
+        assert page.evaluate("roadScene.signals.shown") == lit
+        assert {"r", "y", "g"} == set(lit)
+        keep_picture(page, "lights, chase")
+        page.keyboard.press("2")
+        page.keyboard.press("l")
+        page.wait_for_timeout(1000)
+        keep_picture(page, "packets, top, dark")
+        page.close()
 
 
 @pytest.mark.slow
