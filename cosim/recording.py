@@ -54,6 +54,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "height_m": pa.float64(),
         }
     ),
+    "traffic_lights": pa.schema({"time_s": pa.float64(), "id": _NAME, "state": _NAME}),
     "links": pa.schema(
         {
             "time_s": pa.float64(),
@@ -143,6 +144,19 @@ SCHEMAS: dict[str, pa.Schema] = {
             "bit_rate_mbps": pa.float64(),
         }
     ),
+    "remote_commands": pa.schema(
+        {
+            "time_s": pa.float64(),
+            "vehicle": _NAME,
+            "packet_id": pa.int64(),
+            "frame": pa.int64(),
+            "acted_on_frame": pa.int64(),
+            "acted_on_age_ms": pa.float64(),
+            "acceleration_mps2": pa.float64(),
+            "steering_rad": pa.float64(),
+            "backwards": pa.bool_(),
+        }
+    ),
     "frames": pa.schema(
         {
             "time_s": pa.float64(),
@@ -150,6 +164,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             "frame": pa.int64(),
             "key_frame": pa.bool_(),
             "size_bytes": pa.int64(),
+            "collect_ms": pa.float64(),
+            "encode_ms": pa.float64(),
+            "process_ms": pa.float64(),
             "glass_to_glass_ms": pa.float64(),
             "packets": pa.list_(pa.int64()),
         }

@@ -265,7 +265,7 @@ def _build(
         sides.append(
             RoadsideUnits(scenario.v2x.roadside, traffic, users, link, frame=frame, buildings=sight)
         )
-    sources: list[Source] = [vehicles, link, driving, people, events]
+    sources: list[Source] = [traffic, vehicles, link, driving, people, events]
     remote: RemoteDrivers | None = None
     if any(event.spoof or event.replay or event.flood for event in scenario.events):
         attackers = Attackers(

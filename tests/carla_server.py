@@ -27,14 +27,18 @@ spawn_points = world.get_map().get_spawn_points()
 
 
 @contextmanager
-def carla_server(*arguments: str, log: list[str] | None = None) -> Iterator[int]:
+def carla_server(
+    *arguments: str, log: list[str] | None = None, films: bool = False
+) -> Iterator[int]:
     """Run `cosim carla-server` on a free port, and say which; it must leave well.
 
     Args:
         arguments: what else the command is given.
         log: gets the lines that the server has logged, once it has left.
+        films: whether the server has a camera, that of `tests.filming_carla_server`.
     """
-    command = [sys.executable, "-m", "cosim.cli", "carla-server", "--port", "0", *arguments]
+    module = ["tests.filming_carla_server"] if films else ["cosim.cli", "carla-server"]
+    command = [sys.executable, "-m", *module, "--port", "0", *arguments]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert server.stdout is not None
     ready = re.search(r"on 127\.0\.0\.1:(\d+) ", server.stdout.readline())

@@ -13,6 +13,7 @@ from cosim.onlooker import Bridge
 from cosim.sides.vehicles import bodies_of, ego_state
 from cosim.traffic.net import net_bounds_m
 from network.ran.cells import sites_of
+from vehicles.carla.camera import Photo
 from vehicles.driving.base import Bodies, EgoState
 from vehicles.driving.person import Inputs
 
@@ -27,6 +28,8 @@ class Look(NamedTuple):
     others: Bodies
     stop_m: tuple[float, float] | None
     """Where the next line is that may not be crossed, if it is near."""
+    photo: Photo | None = None
+    """What a camera behind the vehicle sees of it, where there is one."""
 
 
 class View(NamedTuple):
@@ -57,6 +60,8 @@ class Viewer:
     def __init__(self, bridge: Bridge, dash: Dash) -> None:
         self._bridge = bridge
         self._dash = dash
+        # What a screen afar showed last, however long ago it was taken.
+        self._photo: Photo | None = None
         network = bridge.scenario.network
         cellular = network.model == "5g"
         self._masts = (
@@ -73,7 +78,9 @@ class Viewer:
         if on_screen is not None:
             frame, _ = on_screen
             stop_m = _stop_m(frame.road.path_xy_m, frame.road.path_s_m, frame.road.stop_s_m)
-            picture = Look(frame.ego, frame.seen.bodies, stop_m)
+            photo = bridge.vehicles.photo(vehicle, frame.captured_ns)
+            self._photo = photo or self._photo
+            picture = Look(frame.ego, frame.seen.bodies, stop_m, self._photo)
             age_ms = (now_ns - frame.captured_ns) / NS_PER_MS
         remote = vehicle in bridge.driving.remotely_driven
         # A person afar knows the speed by the picture.
@@ -88,7 +95,7 @@ class Viewer:
             remote=remote,
             mast_m=self._masts.get(self._dash.cell.rpartition("/")[0]),
             lines=[
-                ("gear", "R" if inputs.reverse and not remote else "D"),
+                ("gear", "R" if inputs.reverse else "D"),
                 *self._dash.lines(now_ns, speed_mps, real_time_factor),
             ],
             warnings=self._warnings(),
@@ -108,7 +115,8 @@ class Viewer:
         near = np.hypot(bodies.x_m - ego.x_m, bodies.y_m - ego.y_m) < _RANGE_M
         road = bridge.traffic.road_ahead(user_id)
         stop_m = _stop_m(road.path_xy_m, road.path_s_m, road.stop_s_m) if road else None
-        return Look(ego, bodies.take(np.flatnonzero(near)), stop_m)
+        photo = bridge.vehicles.photo(self._dash.vehicle, now_ns)
+        return Look(ego, bodies.take(np.flatnonzero(near)), stop_m, photo)
 
     def _warnings(self) -> list[str]:
         vehicle, driving = self._dash.vehicle, self._bridge.driving

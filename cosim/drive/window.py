@@ -1,4 +1,4 @@
-"""The window of a drive, by pygame: the road from above, and the instruments."""
+"""The window of a drive, by pygame: the road, by CARLA's camera or from above, and instruments."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from cosim.drive.scene import Camera, RoadMap, corners, read_map
-from cosim.drive.seat import Axis, DrivingSeat
+from cosim.drive.seat import Axis, DrivingSeat, of_pedal, of_stick
 from cosim.drive.view import Look, View
 from cosim.federate import BadInput
 from cosim.onlooker import Bridge
+from vehicles.carla.camera import Photo
 from vehicles.driving.base import Bodies
 
 # Colours apart for every kind of colour vision (Okabe and Ito), on a dark ground.
@@ -24,6 +25,7 @@ _PANEL = 0.27
 _AXIS_OF_TRIGGER: dict[int, Axis] = {4: "brake", 5: "throttle"}
 # Of CARLA's manual_control_steeringwheel: a pedal goes from 1 (free) to -1 (down).
 _AXIS_OF_PEDAL: dict[int, Axis] = {2: "throttle", 3: "brake"}
+_PADDLE_OF_REVERSE = 5
 
 
 class Window:
@@ -72,6 +74,8 @@ class Window:
     def open(self, bridge: Bridge, vehicle: str) -> None:
         """Read the map."""
         self._map = read_map(bridge.net, bridge.buildings)
+        width, height = self._surface.get_size()
+        bridge.vehicles.film(vehicle, (round(width * (1 - _PANEL)), height))
         self._pygame.display.set_caption(f"{bridge.scenario.name}: {vehicle}")
 
     def read(self, seat: DrivingSeat) -> bool:
@@ -92,14 +96,20 @@ class Window:
                 self._plug_in(event.device_index)
             elif event.type == pygame.CONTROLLERAXISMOTION:
                 if event.axis == 0:
-                    seat.move("steering", -event.value / 32767.0)
+                    seat.move("steering", -of_stick(event.value / 32767.0))
                 elif event.axis in _AXIS_OF_TRIGGER:
-                    seat.move(_AXIS_OF_TRIGGER[event.axis], event.value / 32767.0)
+                    seat.move(_AXIS_OF_TRIGGER[event.axis], of_pedal(event.value / 32767.0))
+            elif event.type == pygame.CONTROLLERBUTTONDOWN:
+                if event.button == pygame.CONTROLLER_BUTTON_RIGHTSHOULDER:
+                    seat.shift()
+            elif event.type == pygame.JOYBUTTONDOWN and self._is_wheel(event.instance_id):
+                if event.button == _PADDLE_OF_REVERSE:
+                    seat.shift()
             elif event.type == pygame.JOYAXISMOTION and self._is_wheel(event.instance_id):
                 if event.axis == 0:
                     seat.move("steering", -event.value)
                 elif event.axis in _AXIS_OF_PEDAL:
-                    seat.move(_AXIS_OF_PEDAL[event.axis], 0.5 - 0.5 * event.value)
+                    seat.move(_AXIS_OF_PEDAL[event.axis], of_pedal(0.5 - 0.5 * event.value))
         return True
 
     def show(self, view: View) -> None:
@@ -163,6 +173,9 @@ class Window:
         into.blit(inset, (width - size[0] - 16, height - size[1] - 16))
 
     def _draw_scene(self, into: Any, look: Look, mast_m: tuple[float, float] | None) -> None:
+        if look.photo is not None:
+            self._draw_photo(into, look.photo)
+            return
         draw, camera = self._pygame.draw, Camera.above(look.ego, into.get_size(), _across_m(look))
         around = (look.ego.x_m, look.ego.y_m, camera.reach_m)
         for shapes, colour in (
@@ -196,6 +209,17 @@ class Window:
             )
         )
         draw.polygon(into, _EGO, camera.project(corners(own)[0]))
+
+    def _draw_photo(self, into: Any, photo: Photo) -> None:
+        """All of a picture, as large as there is room."""
+        size = (photo.width_px, photo.height_px)
+        picture = self._pygame.image.frombuffer(photo.bgra, size, "BGRA")
+        width, height = into.get_size()
+        if size != (width, height):
+            scale = min(width / photo.width_px, height / photo.height_px)
+            size = (round(scale * photo.width_px), round(scale * photo.height_px))
+            picture = self._pygame.transform.smoothscale(picture, size)
+        into.blit(picture, ((width - size[0]) // 2, (height - size[1]) // 2))
 
     def _draw_panel(self, view: View, left: int) -> None:
         surface = self._surface

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ def lay_out(scenario: Scenario) -> Layout:
         "roads": packed(_flat(surface)),
         "lines": packed(_flat(lines)),
         "buildings": packed(_solids(buildings)),
+        "signals": _signals(read),
         "masts": masts,
         "cells": cells,
         "kinds": KINDS,
@@ -111,6 +113,50 @@ def _roads(net: Any) -> tuple[Any, Any]:
 def _dashes(line: Any) -> list[Any]:
     begins = np.arange(_GAP_M / 2, line.length - _DASH_M, _DASH_M + _GAP_M)
     return [shapely.ops.substring(line, begin, begin + _DASH_M) for begin in begins.tolist()]
+
+
+def _signals(net: Any) -> dict[str, list[Any]]:
+    """Traffic lights: a head for each of SUMO's links over its stop line, and what they hang from.
+
+    Heads have light, link, x, y [m], heading [rad] and width [m]; of the links of a lane the right
+    one hangs on the right. Gantries have the foot's x and y, heading, and how far they reach over
+    the road, from the right. Crossings of people on foot have none.
+    """
+    heads: list[Any] = []
+    gantries: list[Any] = []
+    for light in net.getTrafficLights():
+        links_of: dict[Any, set[int]] = {}
+        for lane, _goes_to, link in light.getConnections():
+            links_of.setdefault(lane, set()).add(link)
+        edges: dict[Any, list[Any]] = {}
+        for lane in sorted(links_of, key=lambda lane: lane.getIndex()):
+            edges.setdefault(lane.getEdge(), []).append(lane)
+            x_m, y_m, heading_rad = _stop_line(lane)
+            links = sorted(links_of[lane])
+            share_m = lane.getWidth() / len(links)
+            for place, link in enumerate(links):
+                aside_m = (place + 0.5) * share_m - lane.getWidth() / 2
+                at = _left_of(x_m, y_m, heading_rad, aside_m)
+                heads.append([light.getID(), link, *at, round(heading_rad, 4), round(share_m, 2)])
+        for lanes in edges.values():
+            x_m, y_m, heading_rad = _stop_line(lanes[0])
+            foot = _left_of(x_m, y_m, heading_rad, -lanes[0].getWidth() / 2 - _KERB_M)
+            across_m = sum(lane.getWidth() for lane in lanes) + _KERB_M
+            gantries.append([*foot, round(heading_rad, 4), round(across_m, 2)])
+    return {"heads": heads, "gantries": gantries}
+
+
+def _stop_line(lane: Any) -> tuple[float, float, float]:
+    """Middle of a lane's end, and its heading there."""
+    (x0, y0), (x1, y1) = (point[:2] for point in lane.getShape()[-2:])
+    return x1, y1, math.atan2(y1 - y0, x1 - x0)
+
+
+def _left_of(x_m: float, y_m: float, heading_rad: float, aside_m: float) -> tuple[float, float]:
+    return (
+        round(x_m - aside_m * math.sin(heading_rad), 2),
+        round(y_m + aside_m * math.cos(heading_rad), 2),
+    )
 
 
 def _flat(shapes: Any) -> Floats:

@@ -1,50 +1,13 @@
+import { KINDS, Packets, Signals, body } from "cosim-scene";
 import { MapControls, THREE } from "nicegui-scene";
 
-// What each kind is made of: outlines from its right side in shares of length and height, each with
-// its share of the width and of the kind's brightness. The colours are Okabe and Ito's.
-const wheel = (x, r, z) => Array.from({ length: 10 }, (_, i) => [x + r * Math.cos((i * Math.PI) / 5), z * (1 + Math.sin((i * Math.PI) / 5))]);
-const TYRE = 0.1, GLASS = 0.18;
-const KINDS = {
-  car: ["#56B4E9", [
-    [[[0, 0.17], [1, 0.17], [1, 0.5], [0.76, 0.62], [0.03, 0.64], [0, 0.55]], 1, 1],
-    [[[0.76, 0.61], [0.59, 0.94], [0.2, 0.94], [0.05, 0.63]], 0.86, GLASS],
-    [[[0.6, 0.92], [0.58, 1], [0.22, 1], [0.19, 0.92]], 0.84, 1],
-    [wheel(0.18, 0.075, 0.22), 1.02, TYRE], [wheel(0.8, 0.075, 0.22), 1.02, TYRE],
-  ]],
-  truck: ["#CC79A7", [
-    [[[0, 0.26], [0.8, 0.26], [0.8, 1], [0, 1]], 1, 1],
-    [[[0.83, 0.12], [1, 0.12], [1, 0.5], [0.97, 0.84], [0.83, 0.84]], 0.96, 0.75],
-    [[[0.95, 0.52], [1.002, 0.52], [0.975, 0.78], [0.95, 0.78]], 0.9, GLASS],
-    [[[0, 0.16], [0.83, 0.16], [0.83, 0.26], [0, 0.26]], 0.7, 0.3],
-    ...[0.08, 0.16, 0.24, 0.9].map((x) => [wheel(x, 0.035, 0.14), 1.01, TYRE]),
-  ]],
-  bus: ["#E69F00", [
-    [[[0, 0.1], [1, 0.1], [1, 0.85], [0.98, 1], [0, 1]], 1, 1],
-    [[[0.03, 0.48], [1.003, 0.48], [1.003, 0.84], [0.03, 0.84]], 1.01, GLASS],
-    [wheel(0.2, 0.045, 0.17), 1.02, TYRE], [wheel(0.8, 0.045, 0.17), 1.02, TYRE],
-  ]],
-  motorcycle: ["#009E73", [
-    [[[0.1, 0.25], [0.9, 0.25], [0.8, 0.5], [0.6, 0.55], [0.55, 0.9], [0.45, 1], [0.35, 0.9], [0.3, 0.5]], 0.5, 1],
-    [wheel(0.18, 0.17, 0.22), 0.3, TYRE], [wheel(0.82, 0.17, 0.22), 0.3, TYRE],
-  ]],
-  bicycle: ["#009E73", [
-    [[[0.3, 0.4], [0.75, 0.45], [0.6, 0.8], [0.55, 1], [0.42, 1], [0.35, 0.8]], 0.5, 1],
-    [wheel(0.2, 0.2, 0.2), 0.12, TYRE], [wheel(0.8, 0.2, 0.2), 0.12, TYRE],
-  ]],
-  pedestrian: ["#F0E442", [
-    [[[0.2, 0], [0.8, 0], [0.7, 0.5], [0.3, 0.5]], 0.6, 0.4],
-    [[[0.2, 0.46], [0.8, 0.46], [0.85, 0.8], [0.15, 0.8]], 0.9, 1],
-    [wheel(0.5, 0.3, 0.1).map(([x, z]) => [x, z + 0.8]), 0.5, 0.7],
-  ]],
-  other: ["#999999", [[[[0, 0], [1, 0], [1, 1], [0, 1]], 1, 1]]],
-};
 const PICKED = "#D55E00";
 const PALETTE = {
   light: { sky: "#dfe7ec", ground: "#cbd3c4", road: "#5d646b", line: "#f4f4f4", house: "#b8b2a8", mast: "#333333" },
   dark: { sky: "#10151b", ground: "#182019", road: "#2f353d", line: "#9aa4ad", house: "#4a5058", mast: "#c8ced6" },
 };
 const CHASE_M = 16, EYE_M = 6, TOP_M = 140;
-const POSE = 6, LINK = 4;
+const POSE = 6, LINK = 4, CHANGE = 2;
 
 function floats(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -62,24 +25,6 @@ function triangles(values, size, z = 0) {
   const geometry = new THREE.BufferGeometry();
   geometry.setAttribute("position", new THREE.BufferAttribute(positions, 3));
   geometry.computeVertexNormals();
-  return geometry;
-}
-
-// A body of length, width and height 1 around the origin, standing on the ground, ahead along x.
-function body(parts) {
-  const positions = [], normals = [], colours = [];
-  for (const [outline, width, bright] of parts) {
-    const shape = new THREE.Shape(outline.map(([x, z]) => new THREE.Vector2(x - 0.5, z)));
-    const part = new THREE.ExtrudeGeometry(shape, { depth: width, bevelEnabled: false });
-    part.translate(0, 0, -width / 2).rotateX(Math.PI / 2);
-    positions.push(...part.attributes.position.array);
-    normals.push(...part.attributes.normal.array);
-    colours.push(...part.attributes.position.array.map(() => bright));
-  }
-  const geometry = new THREE.BufferGeometry();
-  geometry.setAttribute("position", new THREE.Float32BufferAttribute(positions, 3));
-  geometry.setAttribute("normal", new THREE.Float32BufferAttribute(normals, 3));
-  geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours, 3));
   return geometry;
 }
 
@@ -107,7 +52,7 @@ export default {
   template: `<div style="position: absolute; inset: 0; overflow: hidden">
     <canvas tabindex="-1" role="img" aria-label="The road and everyone on it" style="display: block; outline: none"></canvas>
   </div>`,
-  props: { layoutUrl: String },
+  props: { layoutUrl: String, inset: Boolean },
 
   async mounted() {
     const canvas = this.$el.children[0];
@@ -125,7 +70,7 @@ export default {
     this.controls = new MapControls(this.camera, canvas);
     this.controls.maxPolarAngle = 1.45;
     this.controls.addEventListener("change", () => this.redraw());
-    this.listen(canvas);
+    if (!this.inset) this.listen(canvas);
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(this.$el);
     const response = await fetch(this.layoutUrl);
@@ -133,7 +78,7 @@ export default {
     this.build(await response.json());
     this.resize();
     this.look(this.view);
-    window.roadScene = this; // For the tests.
+    window[this.inset ? "insetScene" : "roadScene"] = this; // For the tests.
   },
 
   beforeUnmount() {
@@ -168,6 +113,8 @@ export default {
           held.add(e.code);
           this.$emit("key", [e.code, true]);
         }],
+        // Whoever clicked a button has the keys back; whoever came to it by Tab keeps it.
+        [document, "click", (e) => { if (e.detail && e.target.closest("button")) document.activeElement?.blur(); }],
         [document, "keyup", (e) => { if (held.delete(e.code)) this.$emit("key", [e.code, false]); }],
         [window, "blur", letGo],
         [document, "visibilitychange", () => document.hidden && letGo()],
@@ -203,6 +150,7 @@ export default {
         sign.position.set(x, y, z + 2);
         this.scene.add(mast, sign);
       }
+      if (layout.signals.heads.length) this.signals = new Signals(this.scene, layout.signals);
       this.bodies = layout.kinds.map((kind) => {
         const [colour, parts] = KINDS[kind];
         return { geometry: body(parts), colour: new THREE.Color(colour), mesh: null };
@@ -216,6 +164,7 @@ export default {
       this.ring = new THREE.Mesh(new THREE.RingGeometry(0.95, 1, 64), new THREE.MeshBasicMaterial({ color: PICKED, side: THREE.DoubleSide }));
       this.ring.visible = false;
       this.scene.add(this.beams, this.ring);
+      this.packets = new Packets(this.scene);
       this.paint(this.dark ?? false);
     },
 
@@ -235,8 +184,10 @@ export default {
         this.place.set(users[i], i);
         this.members[one[0]].push(i);
       }
+      if (frame.lights) this.signals?.show(frame.lights);
       this.putBodies(frame.picked);
-      this.putBeams(links, new Set(frame.flashing));
+      this.putBeams(links, floats(frame.changing));
+      this.packets.show(floats(frame.packets), (number) => this.antenna(number), this.layout.masts);
       this.follow(frame.picked);
       this.draw();
       return true;
@@ -274,17 +225,30 @@ export default {
       this.ring.scale.setScalar(0.5 * Math.max(this.roster[picked][1], 2) + 0.6);
     },
 
-    // A line from each station to its cell, coloured by SINR; white while it changes cells.
-    putBeams(links, flashing) {
+    // Where a station's antenna is, if it is there.
+    antenna(number) {
+      const at = this.place.get(number);
+      return at === undefined ? null : [this.users[at + 1], this.users[at + 2], this.users[at + 3] + this.roster[number][3]];
+    },
+
+    // A line from each station to its cell, coloured by SINR; while it changes cells it is white, and
+    // there is one to the cell that it comes from.
+    putBeams(links, changing) {
       const [low, high] = this.layout.sinr_db, steps = this.scale.length - 1;
-      const ends = [], colours = [], white = new THREE.Color("#ffffff");
+      const ends = [], colours = [], white = new THREE.Color("#ffffff"), left = new THREE.Color(PICKED);
+      const flashing = new Map();
+      for (let i = 0; i < changing.length; i += CHANGE) flashing.set(changing[i], this.layout.masts[changing[i + 1]]);
       for (let i = 0; i < links.length; i += LINK) {
         const [number, cell, sinr, interrupted] = links.subarray(i, i + LINK);
-        const at = this.place.get(number), mast = this.layout.masts[cell];
-        if (at === undefined || !mast) continue;
-        const flash = flashing.has(number);
-        if (interrupted && !flash) continue;
-        ends.push(this.users[at + 1], this.users[at + 2], this.users[at + 3] + this.roster[number][3], ...mast);
+        const antenna = this.antenna(number), mast = this.layout.masts[cell];
+        if (!antenna) continue;
+        const flash = flashing.has(number), old = flashing.get(number);
+        if (old && old !== mast) {
+          ends.push(...antenna, ...old);
+          for (let end = 0; end < 2; end++) colours.push(left.r, left.g, left.b);
+        }
+        if (!mast || (interrupted && !flash)) continue;
+        ends.push(...antenna, ...mast);
         const share = Math.min(Math.max((sinr - low) / (high - low), 0), 1);
         const colour = flash ? white : this.scale[Math.round(share * steps) || 0];
         for (let end = 0; end < 2; end++) colours.push(colour.r, colour.g, colour.b);
@@ -353,7 +317,10 @@ export default {
     },
 
     cover(coverage) {
-      if (this.covered) this.scene.remove(this.covered);
+      if (this.covered) {
+        this.scene.remove(this.covered);
+        for (const part of [this.covered.geometry, this.covered.material.map, this.covered.material]) part.dispose();
+      }
       this.covered = null;
       if (coverage) {
         const [low, high] = this.layout.sinr_db, steps = this.scale.length - 1;

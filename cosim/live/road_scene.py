@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,13 @@ from nicegui.element import Element
 from nicegui.elements.scene import Scene as _Scene  # noqa: F401
 
 from cosim.live.layout import packed
-from cosim.live.timeline import Frame, Somebody
+from cosim.live.timeline import Air, Frame, Somebody
 
 VIEWS = ("chase", "top", "area")
+_STILL = Air()
 
 
-class RoadScene(Element, component="road_scene.js"):
+class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}):
     """Roads, buildings, masts, and everyone on the road.
 
     Args:
@@ -25,42 +26,51 @@ class RoadScene(Element, component="road_scene.js"):
         on_pick: called with a road user's number when a person points at it.
         on_key: called with a key's code and whether it went down; with "" when all are let go,
             because the page lost the keyboard.
+        inset: only to be looked at, beside another one.
     """
 
     def __init__(
         self,
         layout_url: str,
         *,
-        on_pick: Callable[[int], None],
-        on_key: Callable[[str, bool], None],
+        on_pick: Callable[[int], None] | None = None,
+        on_key: Callable[[str, bool], None] | None = None,
+        inset: bool = False,
     ) -> None:
         super().__init__()
         self._props["layout-url"] = layout_url
+        self._props["inset"] = inset
         self._told = 0
-        self.on("pick", lambda event: on_pick(int(event.args)))
-        self.on("key", lambda event: on_key(*event.args))
+        self._lights_told: Mapping[str, str] | None = None
+        if on_pick is not None:
+            self.on("pick", lambda event: on_pick(int(event.args)))
+        if on_key is not None:
+            self.on("key", lambda event: on_key(*event.args))
 
     async def show(
-        self, frame: Frame, roster: list[Somebody], flashing: list[int], picked: int | None
+        self, frame: Frame, roster: list[Somebody], picked: int | None, air: Air = _STILL
     ) -> bool:
         """Show an instant; comes back when the page has drawn it, false if it didn't in time.
 
         All poses go in one message. Who is new since the last one is told beside them.
         """
         until = len(roster)
-        message = {
+        message: dict[str, Any] = {
             "users": packed(frame.users),
             "links": packed(frame.links[:, [0, 1, 2, 4]] if len(frame.links) else np.zeros(0)),
             "first": self._told,
             "roster": [[who.kind, *who[2:]] for who in roster[self._told : until]],
-            "flashing": flashing,
+            "changing": packed(air.changing),
+            "packets": packed(air.packets),
             "picked": -1 if picked is None else picked,
         }
+        if frame.lights is not self._lights_told:
+            message["lights"] = frame.lights
         try:
             drawn = await self.run_method("show", message, timeout=5.0)
         except TimeoutError:
             return False
-        self._told = until
+        self._told, self._lights_told = until, frame.lights
         return bool(drawn)
 
     def look(self, view: str) -> None:

@@ -16,6 +16,7 @@ from cosim.sides.vehicles import take_over, write_driven
 from cosim.traffic.sumo import SumoTraffic
 from vehicles.carla.actors import Body, Rgb
 from vehicles.carla.backend import CarlaBackend, Command, DrivenBody, Pose
+from vehicles.carla.camera import Photo
 from vehicles.carla.coordinates import Poses
 from vehicles.carla.lights import TrafficLight, sumo_state, traffic_lights, vehicle_lights
 from vehicles.carla.liveness import ClientThread, Liveness, ServerDied, ServerUnreachable
@@ -65,6 +66,8 @@ class CarlaVehicles:
         self._backend = self._server.backend
         self._commands: dict[str, Command] = {}
         self._wheelbase_m: dict[str, float] = {}
+        # Driven vehicles that a camera is to follow, and how large its pictures are.
+        self._filmed: dict[str, tuple[int, int]] = {}
         # Driven vehicles that have no place yet: name -> SUMO id, and since when.
         self._placing: dict[str, tuple[str, int]] = {}
         # SUMO ids of the others: who is shown, with its slot; who has no place yet; who can't be.
@@ -148,6 +151,17 @@ class CarlaVehicles:
     def measured(self, name: str) -> Measured:
         """What a driven vehicle's GNSS and IMU measured in the last tick."""
         return self._backend.measured(name)
+
+    def film(self, name: str, size_px: tuple[int, int]) -> None:
+        """Have a camera follow a driven vehicle as soon as it is on the road."""
+        self._filmed[name] = size_px
+
+    def photo(self, name: str, at_ns: int) -> Photo | None:
+        """What the camera saw last up to an instant; None if there is none, or long ago."""
+        if name not in self.on_road:
+            return None
+        ticks_ago = -((at_ns - self._now_ns) // self.step_ns)
+        return self._backend.photo(name, self._backend.frame - ticks_ago)
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """What there was to tell of actors since the last call."""
@@ -234,6 +248,9 @@ class CarlaVehicles:
                 users.length_m[slot] = made.length_m
                 users.width_m[slot] = made.width_m
                 self._tell_once(now_ns, "substitute", user_id, made.note)
+                if name in self._filmed:
+                    why_not = self._call(partial(self._backend.film, name, self._filmed[name]))
+                    self._tell_once(now_ns, "no_camera", user_id, why_not)
             elif now_ns - since_ns < _PLACED_WITHIN_NS:
                 self._tell_once(now_ns, "spawn_failed", user_id, f"{name}, tried again: {made}")
             else:

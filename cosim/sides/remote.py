@@ -63,6 +63,7 @@ class RemoteDrivers:
         self._sessions: dict[str, _Session] = {}
         self._events: list[tuple[float, str, str, str, str]] = []
         self._samples: list[dict[str, Any]] = []
+        self._commands: list[dict[str, Any]] = []
 
     def start(self) -> None:
         """Nobody is driven yet."""
@@ -95,6 +96,9 @@ class RemoteDrivers:
         samples, self._samples = self._samples, []
         if samples:
             yield "remote_driving", _columns(samples)
+        commands, self._commands = self._commands, []
+        if commands:
+            yield "remote_commands", _columns(commands)
         frames = [row for one in self._sessions.values() for row in one.take_frames(last=last)]
         if frames:
             yield "frames", _columns(frames)
@@ -130,16 +134,31 @@ class RemoteDrivers:
         session.keep(frame, packets)
 
     def _send_command(self, session: _Session, slot: int, now_ns: int) -> None:
-        command = session.command(now_ns)
-        if command is not None:
-            self._link.send(
-                np.array([SERVER]),
-                np.array([now_ns + session.beyond_ns]),
-                kind=MessageKind.REMOTE_COMMAND,
-                size_bytes=remote_command.SIZE_BYTES,
-                to=slot,
-                payloads=[command],
-            )
+        commanded = session.command(now_ns)
+        if commanded is None:
+            return
+        command, acted_on = commanded
+        packet = self._link.send(
+            np.array([SERVER]),
+            np.array([now_ns + session.beyond_ns]),
+            kind=MessageKind.REMOTE_COMMAND,
+            size_bytes=remote_command.SIZE_BYTES,
+            to=slot,
+            payloads=[command],
+        )
+        self._commands.append(
+            {
+                "time_s": to_s(now_ns),
+                "vehicle": session.name,
+                "packet_id": int(packet[0]),
+                "frame": command.frame,
+                "acted_on_frame": acted_on.number,
+                "acted_on_age_ms": (now_ns - acted_on.captured_ns) / NS_PER_MS,
+                "acceleration_mps2": command.acceleration_mps2,
+                "steering_rad": command.steering_rad,
+                "backwards": command.backwards,
+            }
+        )
 
     def _sample(self, session: _Session, now_ns: int) -> None:
         function = session.function
@@ -210,42 +229,49 @@ class _Session:
             "frame": frame.number,
             "key_frame": frame.key,
             "size_bytes": frame.size_bytes,
+            "collect_ms": (frame.collected_ns - frame.captured_ns) / NS_PER_MS,
+            "encode_ms": (frame.ready_ns - frame.collected_ns) / NS_PER_MS,
+            "process_ms": np.nan,
             "glass_to_glass_ms": np.nan,
             "packets": packets.tolist(),
         }
 
     def receive(self, fragment: Fragment, received_ns: int) -> None:
         """Take in a packet of video that reached the server."""
-        for frame, shown_ns in self._viewer.receive(fragment, received_ns + self.beyond_ns):
+        arrived_ns = received_ns + self.beyond_ns
+        for frame, shown_ns in self._viewer.receive(fragment, arrived_ns):
             self._to_be_shown.append((frame, shown_ns))
             # Those before it that haven't been shown never will be.
             for number in [number for number in self._open_frames if number <= frame.number]:
                 row = self._open_frames.pop(number)
                 if number == frame.number:
+                    row["process_ms"] = (shown_ns - arrived_ns) / NS_PER_MS
                     row["glass_to_glass_ms"] = (shown_ns - frame.captured_ns) / NS_PER_MS
                 self._frames.append(row)
 
-    def command(self, now_ns: int) -> RemoteCommand | None:
-        """What the driver commands now, if a command is due and a picture is on the screen."""
+    def command(self, now_ns: int) -> tuple[RemoteCommand, Frame] | None:
+        """What the driver commands now, and the picture that they do it on; None if not yet."""
         while self._to_be_shown and self._to_be_shown[0][1] <= now_ns:
             self.on_screen = self._to_be_shown.popleft()
             self._driver.see(*self.on_screen)
         if now_ns < self._command_due_ns or self.on_screen is None:
             return None
-        controls = self._driver.control(now_ns)
-        if controls is None:
+        answer = self._driver.control(now_ns)
+        if answer is None:
             return None
         self._command_due_ns = (now_ns // self._command_period_ns + 1) * self._command_period_ns
         frame, shown_ns = self.on_screen
-        return RemoteCommand(
+        command = RemoteCommand(
             generation_time_ns=now_ns,
-            acceleration_mps2=controls.acceleration_mps2,
-            steering_rad=controls.steering_rad,
+            acceleration_mps2=answer.controls.acceleration_mps2,
+            steering_rad=answer.controls.steering_rad,
+            backwards=answer.controls.backwards,
             frame=frame.number,
             captured_ns=frame.captured_ns,
             shown_ns=shown_ns,
             key_wanted=self._viewer.key_wanted,
         )
+        return command, answer.frame
 
     def take_frames(self, *, last: bool) -> list[dict[str, Any]]:
         """Rows of the frames whose fate has become known; at the end, of all."""

@@ -13,6 +13,7 @@ from cosim.federate import Federate
 from cosim.recording import Columns
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Floats, Ints
+from vehicles.carla.camera import Photo
 from vehicles.carla.sensors import Measured
 from vehicles.driving.base import Bodies, EgoState
 from vehicles.dynamics import MOST_BACKING_MPS, VehicleDynamics, back
@@ -46,6 +47,12 @@ class DrivenVehicles(Federate, Protocol):
 
     def measured(self, name: str) -> Measured:
         """What a driven vehicle's own GNSS and IMU measured last."""
+
+    def film(self, name: str, size_px: tuple[int, int]) -> None:
+        """Have a camera follow a driven vehicle as soon as it is on the road, if there are any."""
+
+    def photo(self, name: str, at_ns: int) -> Photo | None:
+        """What the camera saw last up to an instant [ns]; None if there is none, or long ago."""
 
     def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """What there is to record, as of the recorder's sources."""
@@ -226,6 +233,12 @@ class EmbeddedVehicles:
     def measured(self, _name: str) -> Measured:
         """Nothing: the model has no sensors."""
         return Measured()
+
+    def film(self, _name: str, _size_px: tuple[int, int]) -> None:
+        """Nothing: the model has no cameras."""
+
+    def photo(self, _name: str, _at_ns: int) -> None:
+        """Nothing: the model has no cameras."""
 
     def rows(self, _now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
         """Nothing to tell."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from traci.constants import (
     REMOVE_ARRIVED,
+    TL_RED_YELLOW_GREEN_STATE,
     VAR_ACCELERATION,
     VAR_ANGLE,
     VAR_POSITION3D,
@@ -22,6 +23,7 @@ from traci.constants import (
 
 from cosim.clock import to_ns, to_s
 from cosim.federate import BadInput, SideDied
+from cosim.recording import Columns
 from cosim.traffic.files import last_error, sumo_arguments, sumo_binary
 from cosim.traffic.lights import Intersection, TrafficLights
 from cosim.traffic.road import RoadReader
@@ -142,6 +144,8 @@ class SumoTraffic:
         self._process: subprocess.Popen[bytes] | None = None
         self._road: RoadReader | None = None
         self._lights: TrafficLights | None = None
+        self._letters: dict[str, str] = {}
+        self._letters_told: dict[str, str] = {}
         self._roads: dict[str, RoadAhead | None] = {}
         self.taken_over: list[Entered] = []
         self.departed: list[tuple[str, int]] = []
@@ -158,6 +162,10 @@ class SumoTraffic:
             for edge_id in self._api.edge.getIDList():
                 self._api.edge.setFriction(edge_id, self._friction)
         self._road = RoadReader(self._api)
+        self._letters = dict.fromkeys(self._api.trafficlight.getIDList(), "")
+        if self._process is not None:
+            for light in self._letters:
+                self._api.trafficlight.subscribe(light, [TL_RED_YELLOW_GREEN_STATE])
         self._add_vehicles()
         self._read()
 
@@ -218,10 +226,8 @@ class SumoTraffic:
             return [read(user_id) for user_id in ids]
 
     def traffic_lights(self) -> dict[str, str]:
-        """State strings of the traffic lights, by id."""
-        lights = self._api.trafficlight
-        with self._alive():
-            return {light: lights.getRedYellowGreenState(light) for light in lights.getIDList()}
+        """State strings of the traffic lights at the last step, by id."""
+        return self._letters
 
     def opendrive_signals(self) -> dict[tuple[str, int], list[str]]:
         """OpenDRIVE's signals for each traffic light's link, by id and link index.
@@ -240,6 +246,22 @@ class SumoTraffic:
         with self._alive():
             for light, state in states.items():
                 self._api.trafficlight.setRedYellowGreenState(light, state)
+        self._letters = {**self._letters, **states}
+
+    def rows(self, now_ns: int, *, last: bool) -> Iterator[tuple[str, Columns]]:
+        """The traffic lights that show something else than at the last call; at first all."""
+        del last
+        told, self._letters_told = self._letters_told, self._letters
+        changed = [light for light, state in self._letters.items() if told.get(light) != state]
+        if changed:
+            yield (
+                "traffic_lights",
+                {
+                    "time_s": np.full(len(changed), to_s(now_ns)),
+                    "id": changed,
+                    "state": [self._letters[light] for light in changed],
+                },
+            )
 
     def abort(self) -> None:
         """Kill SUMO's process, if it has one of its own, so that a blocked call raises."""
@@ -393,7 +415,19 @@ class SumoTraffic:
         self._fill(person_ids, rows(persons, person_ids), now_ns)
         self._take_over(vehicles, vehicle_ids, now_ns)
         self._guide_back()
+        self._read_lights()
         self._roads = {user_id: self._road.ahead(user_id) for user_id in self._driven}
+
+    def _read_lights(self) -> None:
+        lights = self._api.trafficlight
+        if self._process is None:
+            read = lights.getRedYellowGreenState
+            self._letters = {light: read(light) for light in self._letters}
+        else:
+            rows = lights.getAllSubscriptionResults()
+            self._letters = {
+                light: rows[light][TL_RED_YELLOW_GREEN_STATE] for light in self._letters
+            }
 
     def _enter(self, domain: Any, ids: Sequence[str]) -> None:
         for user_id in ids:

@@ -17,7 +17,8 @@ import numpy as np
 from cosim.recording import read_kpis, read_manifest
 from cosim.run import run
 from cosim.scenario import load_scenario
-from cosim.why.chain import Carried, Chain, carried, chain_at, decisions_of
+from cosim.why.chain import Chain, chain_at, decisions_of
+from cosim.why.packets import Carried, carried
 from cosim.why.tables import RunTables
 
 _DECISION = ("function", "reason", "wanted_acceleration_mps2")

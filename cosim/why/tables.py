@@ -34,6 +34,21 @@ class RunTables:
         return self._table("commands")
 
     @cached_property
+    def remote_driving(self) -> pd.DataFrame:
+        """Who had the wheel of the remotely driven vehicles."""
+        return self._table("remote_driving")
+
+    @cached_property
+    def remote_commands(self) -> pd.DataFrame:
+        """What their drivers commanded, and the pictures that that answers."""
+        return self._table("remote_commands")
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """The frames of their video."""
+        return self._table("frames")
+
+    @cached_property
     def packets(self) -> pd.DataFrame:
         """Every packet, by its id."""
         return self._table("packets").set_index("packet_id")

@@ -26,7 +26,7 @@ SHIPPED, CHANGED = "shipped", "changed"
 CLAIMS = {
     "blind_corner": Claim("ego.max_deceleration_mps2", 6.0, SHIPPED),
     "jammer_at_junction": Claim("v2x.delivery_ratio", 0.5, SHIPPED),
-    "outage_while_joining": Claim("second.min_distance_m", 5.0, CHANGED),
+    "outage_while_joining": Claim("second.min_distance_m", 10.0, CHANGED),
     "pedestrian_behind_van": Claim("ego.collisions", 0.0, SHIPPED),
     "remote_drive_slice": Claim("ego.mrm_count", 0.0, SHIPPED),
 }

@@ -22,6 +22,7 @@ from vehicles.weather import WeatherSettings
 
 HIGHWAY = find_scenario("highway_brake").parent / "highway"
 NET, ROUTES = HIGHWAY / "highway.net.xml", HIGHWAY / "highway.rou.xml"
+LIGHTS = find_scenario("green_wave").parent / "lights"
 STEP_NS = 100_000_000
 
 
@@ -33,7 +34,7 @@ def sumo(tmp_path: Path) -> Iterator[Callable[..., SumoTraffic]]:
         *driven: DrivenSettings, weather: WeatherSettings | None = None, **settings: Any
     ) -> SumoTraffic:
         side = SumoTraffic(
-            TrafficSettings(net=NET, routes=[ROUTES], **settings),
+            TrafficSettings(**{"net": NET, "routes": [ROUTES], **settings}),
             RoadUsers(capacity=4),
             driven,
             run_dir=tmp_path / str(len(sides)),
@@ -97,6 +98,31 @@ def test_libsumo_and_the_socket_read_the_same(sumo: Callable[..., SumoTraffic]) 
     assert one.users.ids == other.users.ids
     for name in ("x_m", "y_m", "heading_rad", "speed_mps", "acceleration_mps2", "yaw_rate_radps"):
         assert np.array_equal(getattr(one.users, name), getattr(other.users, name)), name
+
+
+@pytest.mark.parametrize("api", ["libsumo", "traci"])
+def test_lights_are_told_of_when_they_change(sumo: Callable[..., SumoTraffic], api: str) -> None:
+    wave = LIGHTS / "wave.add.xml"
+    road = {"net": LIGHTS / "lights.net.xml", "routes": [LIGHTS / "lights.rou.xml"]}
+    side = sumo(**road, additional=[wave], api=api)
+    told = []
+    for tick in range(1, 501):
+        side.advance(tick * STEP_NS)
+        for table, columns in side.rows(tick * STEP_NS, last=False):
+            assert table == "traffic_lights"
+            told += list(zip(columns["time_s"], columns["id"], columns["state"], strict=True))
+    # What the programme says, in the step that begins then.
+    programme = ET.parse(wave).find("tlLogic[@id='second']")
+    assert programme is not None
+    phases = [(float(phase.get("duration", 0)), phase.get("state")) for phase in programme] * 3
+    begins_s = np.cumsum([float(programme.get("offset", 0)) - 40.0, *[last for last, _ in phases]])
+    due = [(begin + 0.1, state) for begin, (_, state) in zip(begins_s, phases, strict=False)]
+    shown = [change for change in due if 0.1 < change[0] < 50.0]
+    at_first = max(change for change in due if change[0] <= 0.1)
+    assert [(time_s, state) for time_s, light, state in told if light == "second"] == [
+        (0.1, at_first[1]),
+        *((pytest.approx(time_s), state) for time_s, state in shown),
+    ]
 
 
 def drive(side: SumoTraffic, user_id: str, to_s: float, speed_mps: float) -> None:

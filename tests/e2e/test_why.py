@@ -10,7 +10,7 @@ import pytest
 
 from cosim.recording import read_table
 from cosim.why import Chain, compare_with, explain, told
-from cosim.why.chain import Cause
+from cosim.why.packets import Cause
 from tests.e2e.conftest import run_cosim
 
 

@@ -22,21 +22,30 @@ def _constant(value: Any) -> Callable[[Any], Any]:
 
 
 @check(
-    "resource blocks of a carrier",
-    source="TS 38.101-1 T5.3.2-1",
+    "resource blocks of a carrier, all widths",
+    source="TS 38.101-1 and -2 T5.3.2-1, as OpenAirInterface's table has them",
     unit="PRB",
     tolerance=0,
     faults=[
         Fault("guard bands ignored", "network.phy:prb_count",
               lambda _: lambda mhz, khz: mhz * 1000 // (12 * khz)),
+        Fault("one block too many at 70 MHz", "network.phy:prb_count",
+              lambda f: lambda mhz, khz: f(mhz, khz) + (mhz == 70)),
     ],
 )  # fmt: skip
 def resource_blocks() -> Comparison:
+    narrow_mhz = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
+    widths_mhz = (*narrow_mhz, 60, 70, 80, 90, 100)
     carriers = {
-        (5, 15): 25, (20, 15): 106, (50, 15): 270, (10, 30): 24, (20, 30): 51, (40, 30): 106,
-        (50, 30): 133, (80, 30): 217, (100, 30): 273, (20, 60): 24, (100, 60): 135, (100, 120): 66,
+        15: (narrow_mhz, (25, 52, 79, 106, 133, 160, 188, 216, 242, 270)),
+        30: (widths_mhz,
+             (11, 24, 38, 51, 65, 78, 92, 106, 119, 133, 162, 189, 217, 245, 273)),
+        60: ((*widths_mhz[1:], 200),
+             (11, 18, 24, 31, 38, 44, 51, 58, 65, 79, 93, 107, 121, 135, 264)),
+        120: ((50, 100, 200, 400), (32, 66, 132, 264)),
     }  # fmt: skip
-    return Comparison([phy.prb_count(*carrier) for carrier in carriers], [*carriers.values()])
+    ours = [phy.prb_count(mhz, khz) for khz, (widths, _) in carriers.items() for mhz in widths]
+    return Comparison(ours, [prbs for _, row in carriers.values() for prbs in row])
 
 
 @check(

@@ -1,4 +1,4 @@
-"""Priority, sharing, slices and grants against closed forms, by hand and a published model."""
+"""Priority, sharing, slices and grants against closed forms and by hand."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from network import phy
 from network.arrays import Floats
 from network.draws import key_of
 from network.five_qi import FIVE_QI
 from network.link import Link
-from network.packet import SERVER, Fate, Positions, Stage
+from network.packet import Positions, Stage
 from network.ran.cells import Timeline
 from network.ran.frame import Frame
 from network.ran.qos import QosQueues
-from network.ran.queue import Service
-from network.ran.scheduler import HEADER_BYTES, Arrivals, Scheduler
+from network.ran.scheduler import Arrivals, Scheduler
 from network.ran.turns import Job, Queue
 from network.settings import NetworkSettings, SliceSettings
 from tests.validation.registry import Comparison, Fault, check
@@ -72,7 +70,7 @@ def _sojourns(streams: list[tuple[int, Any, Any]], slots: int) -> list[tuple[Flo
 
 @check(
     "sojourn of two priority classes",
-    source="M/G/1 preemptive-resume: E[S]/(1-s') + R/((1-s')(1-s)) (Kleinrock vol. 2, from memory)",
+    source="M/G/1 preemptive-resume: E[S]/(1-s') + R/((1-s')(1-s)) (an event simulation agrees)",
     unit="slots",
     tolerance=[0.6, 3.5],
     faults=[
@@ -99,7 +97,7 @@ def priority() -> Comparison:
 
 @check(
     "sojourn by size where non-GBR flows share",
-    source="M/G/1 processor sharing: x / (1 - rho) for work x (Kleinrock vol. 2, from memory)",
+    source="M/G/1 processor sharing: x / (1 - rho) for work x (an event simulation agrees)",
     tolerance=[0.25, 0.25, 0.25],
     faults=[
         Fault("first come, first served", f"{QOS}:_Kind", lambda q: lambda a, b, _: q(a, b, True)),
@@ -239,7 +237,7 @@ def slices() -> Comparison:
 # Uplink access
 
 
-def _drive(
+def standing_around(
     settings: dict[str, Any], stations: int, packets: Callable[[Link], None], to_ns: int
 ) -> Any:
     """Return what became of packets of stations that stand 100 m from a mast."""
@@ -282,7 +280,7 @@ def configured_grant() -> Comparison:
         ({"configured_grant_period_ms": {83: 4}}, 83),
         ({"configured_grant_period_ms": {83: 4}}, 9),
     ):
-        packets = _drive(
+        packets = standing_around(
             {"scheduling": scheduling},
             1,
             lambda link, flow=five_qi: link.send(0, 300, sent, five_qi=flow),  # type: ignore[misc]
@@ -291,153 +289,6 @@ def configured_grant() -> Comparison:
         ours.append(packets.stage_ns[:, Stage.UL_SCHEDULING].mean() / MS)
     # A request's occasion every 5 ms, and 2.5 ms to the grant; an occasion granted every 4 ms.
     return Comparison(ours, [2.5 + 2.5, 2.0, 2.5 + 2.5])
-
-
-# Mean radio latency [ms] up and down of the published model's curves, by the packets' period [ms]
-# and vehicles per kilometre and lane. Nearer to a full cell it depends on the CQI of each vehicle:
-# that is another check.
-_UMH_MEAN_MS = {
-    (100, 10): (0.7421, 0.7420), (100, 20): (0.7459, 0.7460), (100, 40): (0.7481, 0.7480),
-    (100, 60): (0.7485, 0.7488), (100, 80): (0.7491, 0.7490), (20, 10): (0.7419, 0.7416),
-    (20, 20): (0.7464, 0.7466),
-}  # fmt: skip
-# Its percentiles 10, 50, 90 at 100 ms and 80 vehicles/km. The curves get to 90 % at 1 ms and stay
-# there: one packet in ten is lost, as we read it. So these are percentiles 11, 56 and 100 of those
-# that arrive; of ours, the last one is 99.
-_UMH_QUANTILES_MS = (0.555, 0.777, 1.000)
-_UMH_SETTINGS = {
-    "radio": {"bandwidth_mhz": 20, "subcarrier_spacing_khz": 30, "duplex": "FDD"},
-    "scheduling": {
-        "configured_grant_period_ms": {9: 0.5},
-        "downlink_preparation_slots": 0,
-        "decoding_symbols": 0,
-        "harq_max_transmissions": 1,
-    },
-    "core": {"backhaul_ms": 0.1},
-}
-
-
-@check(
-    "radio latency by density: 10 to 80 vehicles/km, 20 MHz, 30 kHz",
-    source="Coll-Perales et al., TVT 2022 (3224614), curves of the authors' code: 300 B, "
-    "T = 100 and 20 ms, BLER 10 %, no retransmission; FDD, no processing times",
-    unit="ms",
-    tolerance=[*[0.02] * 14, 0.02, 0.02, 0.02],
-    faults=[
-        Fault("time to decode counted in", f"{HERE}:_UMH_SETTINGS",
-              lambda s: {**s, "scheduling": {**s["scheduling"], "decoding_symbols": 10}}),
-        Fault("a TDD pattern", f"{HERE}:_UMH_SETTINGS",
-              lambda s: {**s, "radio": {**s["radio"], "duplex": "TDD"}}),
-        Fault("scheduling requests", f"{HERE}:_UMH_SETTINGS",
-              lambda s: {**s, "scheduling": {**s["scheduling"], "configured_grant_period_ms": {}}}),
-        Fault("a slot to make ready", f"{HERE}:_UMH_SETTINGS",
-              lambda s: {**s, "scheduling": {**s["scheduling"], "downlink_preparation_slots": 1}}),
-    ],
-)  # fmt: skip
-def latency_by_density() -> Comparison:
-    ours: list[float] = []
-    for period_ms, density in _UMH_MEAN_MS:
-        up_ms, down_ms = _umh_latency_ms(period_ms, density)
-        ours += [float(up_ms.mean()), float(down_ms.mean())]
-        if (period_ms, density) == (100, 80):
-            quantiles = np.quantile(up_ms, (0.1 / 0.9, 0.5 / 0.9, 0.99))
-    expected = [mean for pair in _UMH_MEAN_MS.values() for mean in pair]
-    return Comparison([*ours, *quantiles], [*expected, *_UMH_QUANTILES_MS])
-
-
-def _umh_latency_ms(period_ms: int, density_per_km: int) -> tuple[Floats, Floats]:
-    """Return times up and down of packets that got through, of cars on 6 lanes over 1.732 km."""
-    stations = round(density_per_km * 6 * 1.732)
-    periods = max(4000 // stations, 8)
-    random = np.random.default_rng(density_per_km)
-
-    def send(link: Link) -> None:
-        every = np.arange(stations)
-        for period in range(periods):
-            begin = period * period_ms * MS
-            up_ns, down_ns = random.integers(begin, begin + period_ms * MS, (2, stations))
-            link.send(every, 300, up_ns, to=SERVER)
-            link.send(SERVER, 300, down_ns, to=every)
-
-    packets = _drive(_UMH_SETTINGS, stations, send, (periods * period_ms + 100) * MS)
-    through = packets.fate == Fate.DELIVERED
-    up = packets.sender != SERVER
-    stages = packets.stage_ns / MS
-    up_ms = stages[through & up][:, Stage.UL_SCHEDULING : Stage.UL_RETRANSMISSION + 1].sum(axis=1)
-    down_ms = stages[through & ~up][:, Stage.DL_QUEUE : Stage.DL_RETRANSMISSION + 1].sum(axis=1)
-    return up_ms, down_ms
-
-
-# The same model's means near a full cell, at 20 ms and 20, 40, 60 vehicles per kilometre and lane,
-# up and down. In its authors' code (5G-NR-Radio-Latency-Models) the cell has eleven rings as wide
-# as each other, of CQI 15 in the middle to 5 at the edge, two layers, 152 resource elements in a
-# resource block, and no headers. At 80 it asks for 1.04 of the cell; there, as grants are
-# semi-persistent, one vehicle in eleven finds none ever and the others don't notice, while ours
-# let all wait: nothing to compare.
-_UMH_LOADED_MS = {20: (0.746, 0.747), 40: (0.749, 0.750), 60: (0.785, 0.775)}
-_UMH_MCS = 2 * np.arange(5, 16) - 3
-_UMH_ELEMENTS = 152
-_UMH_LOADED_SETTINGS = {
-    "radio": {**_UMH_SETTINGS["radio"], "downlink_layers": 2, "uplink_layers": 2},
-    "scheduling": {**_UMH_SETTINGS["scheduling"], "discard_timer_ms": 20},
-    "background": {"prb_utilisation": 0.0},
-}
-
-
-@check(
-    "radio latency near a full cell: 20 to 60 vehicles/km and lane, T = 20 ms",
-    source="Coll-Perales et al., TVT 2022 (3224614), curves of the authors' code; its blocks must "
-    "fit into one slot, ours may go on in the next",
-    unit="ms",
-    tolerance=[0.005] * 4 + [0.025] * 2,
-    faults=[
-        Fault("one layer", f"{HERE}:_UMH_LOADED_SETTINGS",
-              lambda s: {**s, "radio": _UMH_SETTINGS["radio"]}),
-        Fault("the next MCS down", f"{HERE}:_UMH_MCS", lambda mcs: mcs - 2),
-        Fault("nobody waits for others", "network.ran.scheduler:Queues.admit",
-              lambda _: lambda _s, _c, arrival, _l, work:
-                  Service(arrival, arrival + work, np.ones(len(work), dtype=np.bool_))),
-    ],
-)  # fmt: skip
-def latency_near_a_full_cell() -> Comparison:
-    ours = [_loaded_latency_ms(way, density) for density in _UMH_LOADED_MS for way in ("U", "D")]
-    return Comparison(ours, [mean for pair in _UMH_LOADED_MS.values() for mean in pair])
-
-
-def _loaded_latency_ms(direction: str, density_per_km: int) -> float:
-    """Return the mean from a packet's coming to its decoding, of cars on 6 lanes over 1.732 km."""
-    rows = phy.mcs_table(2)
-    # As many bytes as take the same resource blocks of ours.
-    blocks = np.arange(1, 9)[:, None]
-    bits = phy.block_bits(_UMH_ELEMENTS * blocks, rows.order[_UMH_MCS], rows.code_rate[_UMH_MCS], 2)
-    needed = (bits >= 8 * 300).argmax(axis=0) + 1
-    sizes = np.arange(1, 600)[:, None]
-    fits = phy.prbs_needed(8 * (sizes + HEADER_BYTES), _UMH_MCS, layers=2) <= needed
-    size_bytes = np.where(fits, sizes, 0).max(axis=0)
-    every_db = np.arange(0.0, 40.0, 0.02)
-    sinr_db = every_db[np.searchsorted(phy.mcs_for_sinr(every_db), _UMH_MCS)] + 3.05
-
-    settings = NetworkSettings.model_validate(_UMH_LOADED_SETTINGS)
-    stations = round(density_per_km * 6 * 1.732)
-    random = np.random.default_rng(density_per_km)
-    waits = []
-    for _ in range(4):
-        cell = Scheduler(
-            settings, direction, cell_keys=np.zeros(1, dtype=np.uint64),
-            utilisation=Timeline([0], [np.zeros(1)]), seed=1,
-        )  # fmt: skip
-        ring, phase_ns = random.integers(0, 11, stations), random.integers(0, 20 * MS, stations)
-        for period in range(12):
-            come = phase_ns + period * 20 * MS
-            packets = Arrivals(
-                np.zeros(stations, dtype=np.int64), come, come + 20 * MS,
-                np.arange(stations), size_bytes[ring], sinr_db[ring], sinr_db[ring],
-                np.full(stations, 0.5),
-            )  # fmt: skip
-            plan, _ = cell.serve((period + 1) * 20 * MS, packets)
-            if period >= 4:
-                waits.append((plan[:, 2] - plan[:, 0]) / MS)
-    return float(np.concatenate(waits).mean())
 
 
 @check(

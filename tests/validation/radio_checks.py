@@ -170,9 +170,11 @@ def urban_path_loss() -> Comparison:
 
 @check(
     "LOS probability, base station",
-    source="TR 38.901 T7.4.2-1, computed by hand at 50 to 1000 m",
-    tolerance=5e-5,
+    source="TR 38.901 T7.4.2-1, computed by hand at 50 to 1000 m; UMa at 18 and 23 m height too",
+    tolerance=5.1e-5,
     faults=[
+        Fault("height of the station ignored", f"{PROPAGATION}:_height_gain",
+              lambda _: lambda *_: 0.0),
         Fault("kilometres for metres", f"{PROPAGATION}:_distances",
               _result(lambda distance_m: distance_m / 1000.0)),
         Fault("lost minus sign", f"{PROPAGATION}:np.exp", lambda exp: lambda x: exp(-x)),
@@ -180,12 +182,17 @@ def urban_path_loss() -> Comparison:
 )  # fmt: skip
 def los_probability() -> Comparison:
     at = np.array([50.0, 100.0, 200.0, 500.0, 1000.0])
+    on_a_floor = propagation.los_probability(
+        "UMa", [100.0, 200.0, 300.0], ue_height_m=[23.0, 23.0, 18.0]
+    )
+    low = [propagation.los_probability(name, at) for name in ("UMi", "UMa", "RMa")]
     return Comparison(
-        [propagation.los_probability(name, at) for name in ("UMi", "UMa", "RMa")],
+        [*np.ravel(low), *on_a_floor],
         [
-            [0.5196, 0.2310, 0.0935, 0.0360, 0.0180],
-            [0.6494, 0.3477, 0.1280, 0.0363, 0.0180],
-            [0.9608, 0.9139, 0.8270, 0.6126, 0.3716],
+            *(0.5196, 0.2310, 0.0935, 0.0360, 0.0180),
+            *(0.6494, 0.3477, 0.1280, 0.0363, 0.0180),
+            *(0.9608, 0.9139, 0.8270, 0.6126, 0.3716),
+            *(0.5708, 0.4656, 0.1779),
         ],
     )
 
@@ -285,6 +292,22 @@ def shadowing_autocorrelation() -> Comparison:
     lags = np.array([20.0, 40.0, 80.0])
     ours = [np.corrcoef(here, moved(lag))[0, 1] for lag in lags]
     return Comparison(ours, np.exp(-lags / 40.0))
+
+
+@check(
+    "correlation distances of shadowing and of line of sight",
+    source="TR 38.901 T7.5-6 and T7.6.3.1-2, as NVIDIA Sionna's model files and a public "
+    "transcription of V19.4.0 have them",
+    unit="m",
+    tolerance=0,
+    faults=[
+        Fault("UMi's for all", f"{PROPAGATION}:CORRELATION_DISTANCES",
+              lambda table: dict.fromkeys(table, table["UMi"])),
+    ],
+)  # fmt: skip
+def correlation_distances() -> Comparison:
+    ours = [propagation.CORRELATION_DISTANCES[scenario] for scenario in ("UMa", "UMi", "RMa")]
+    return Comparison(ours, [[37.0, 50.0, 50.0], [10.0, 13.0, 50.0], [37.0, 120.0, 60.0]])
 
 
 @check(
@@ -401,7 +424,7 @@ def los_changes() -> Comparison:
 
 @check(
     "soft LOS state at 3.5 and 28 GHz",
-    source="TR 38.901 7.6.3.3 (eq. 7.6-18, as MathWorks' h38901Channel has it): "
+    source="TR 38.901 eq. 7.6-18 (V19.4.0 as transcribed in public; MathWorks' h38901Channel): "
     "1/2 + arctan(sqrt(20/lambda) (G+F)) / pi",
     tolerance=1e-5,
     faults=[

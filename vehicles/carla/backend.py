@@ -21,6 +21,7 @@ from vehicles.carla.actors import (
     nearest_colour,
     own_colour,
 )
+from vehicles.carla.camera import Camera, Photo
 from vehicles.carla.coordinates import (
     CarlaPoses,
     Motion,
@@ -93,6 +94,7 @@ class _Driven:
     sensors: Sensors
     speed_mps: float
     lights: int = 0
+    camera: Camera | None = None
 
 
 @dataclass
@@ -270,7 +272,28 @@ class CarlaBackend:
         """Take a driven vehicle off the road."""
         driven = self._driven.pop(name)
         driven.sensors.stop()
-        self._destroy += [*driven.sensors.actor_ids, driven.actor_id]
+        self._destroy += driven.sensors.actor_ids
+        if driven.camera is not None:
+            driven.camera.stop()
+            self._destroy.append(driven.camera.actor_id)
+        self._destroy.append(driven.actor_id)
+
+    def film(self, name: str, size_px: tuple[int, int]) -> str:
+        """Have a camera follow a driven vehicle; why not, if the server has none."""
+        driven = self._driven[name]
+        try:
+            vehicle = self._world.get_actor(driven.actor_id)
+            driven.camera = Camera(self._world, vehicle, size_px)
+        except RuntimeError as error:
+            if is_time_out(error):
+                raise
+            return str(error)
+        return ""
+
+    def photo(self, name: str, frame: int) -> Photo | None:
+        """What the camera behind a driven vehicle saw last up to a tick, if that is kept."""
+        camera = self._driven[name].camera
+        return camera.photo(frame) if camera is not None else None
 
     def choose(self, body: Body) -> Choice | None:
         """The blueprint that a road user is shown as; None if it can't be shown."""

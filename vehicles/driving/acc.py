@@ -58,7 +58,10 @@ class Acc:
         return self.drive(situation, self._follow(situation))
 
     def drive(self, situation: Situation, following: Proposal | None) -> Proposal:
-        """Cruise, give way and stop at lines, and keep behind who is ahead as `following` says."""
+        """Cruise, give way and stop at lines, and keep behind who is ahead as `following` says.
+
+        How hard `following` may brake is its own affair.
+        """
         ego, road, seen = situation.ego, situation.road, situation.seen
         free = self._free_mps2(situation)
         proposals = [Proposal(free, "cruise")]
@@ -68,14 +71,15 @@ class Acc:
         if crossing is not None:
             wait = stop_mps2(ego.speed_mps, free, crossing.gap_m - LINE_GAP_M)
             slot = int(seen.slots[crossing.row])
-            proposals.append(Proposal(wait, "give way", sensed_slots=(slot,)))
+            proposals.append(
+                Proposal(_allowed(wait, ego.speed_mps), "give way", sensed_slots=(slot,))
+            )
         to_line_m = road.stop_s_m - (road.ego_s_m + 0.5 * ego.length_m)
         if to_line_m > -LINE_GAP_M and not self._runs(road, ego.speed_mps, to_line_m):
             stop = stop_mps2(ego.speed_mps, free, to_line_m - LINE_GAP_M)
-            proposals.append(Proposal(stop, "stop line"))
+            proposals.append(Proposal(_allowed(stop, ego.speed_mps), "stop line"))
         best = min(proposals, key=lambda proposal: proposal.acceleration_mps2)
-        acceleration = max(best.acceleration_mps2, -hardest_mps2(ego.speed_mps))
-        return replace(best, acceleration_mps2=acceleration, takes_over=True)
+        return replace(best, takes_over=True)
 
     def _follow(self, situation: Situation) -> Proposal | None:
         ego, seen = situation.ego, situation.seen
@@ -90,7 +94,8 @@ class Acc:
             follow = free - interaction_mps2(
                 ego.speed_mps, leader.speed_mps, room_m, self._time_gap_s
             )
-        return Proposal(follow, "follow", sensed_slots=(int(seen.slots[leader.row]),))
+        slot = int(seen.slots[leader.row])
+        return Proposal(_allowed(follow, ego.speed_mps), "follow", sensed_slots=(slot,))
 
     def _free_mps2(self, situation: Situation) -> float:
         wanted_mps = min(self._desired_speed_mps, allowed_speed_mps(situation.road))
@@ -105,3 +110,8 @@ class Acc:
             return True
         self._running_m = None
         return False
+
+
+def _allowed(wanted_mps2: float, speed_mps: float) -> float:
+    """What an adaptive cruise control may do of what it wants."""
+    return max(wanted_mps2, -hardest_mps2(speed_mps))

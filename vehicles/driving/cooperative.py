@@ -21,6 +21,8 @@ _KD = 0.7
 # The time gap changes by this much each second: at 25 m/s the car is 2.5 m/s slower meanwhile.
 _GAP_RATE = 0.1
 _STRONGEST_MPS2 = 2.0
+# So much harder than who it is told of it may brake: it began later, and has that to make good.
+_MAKES_GOOD_MPS2 = 1.0
 _SAME_LANE_M = 1.75
 _SAME_DIRECTION_RAD = math.radians(45.0)
 # What is seen is who a message is from if it is this near to where the message puts its sender.
@@ -139,8 +141,9 @@ class CooperativeFollower:
         )
         wanted = _KP * error_m + _KD * opening_mps + told_mps2
         self._command_mps2 += (wanted - self._command_mps2) * min(elapsed_s / self._time_gap_s, 1.0)
-        # Within what may be carried out, so that the filter doesn't wind up.
-        hardest = hardest_mps2(ego.speed_mps)
+        # Within what may be carried out, so that the filter doesn't wind up. With no more than an
+        # adaptive cruise control's, at such a gap, it would run into who brakes harder than that.
+        hardest = max(hardest_mps2(ego.speed_mps), _MAKES_GOOD_MPS2 - told_mps2)
         self._command_mps2 = min(max(self._command_mps2, -hardest), _STRONGEST_MPS2)
         return Proposal(self._command_mps2, reason, (ahead.slot,), messages)
 

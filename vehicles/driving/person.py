@@ -65,10 +65,11 @@ class Nobody:
 
 
 class Controls(NamedTuple):
-    """What a driver does: wanted acceleration [m/s²] and angle of the front wheels [rad]."""
+    """What a driver does: wanted acceleration [m/s²], angle of the front wheels [rad], gear."""
 
     acceleration_mps2: float
     steering_rad: float
+    backwards: bool = False
 
 
 class Handling:
@@ -100,7 +101,9 @@ class Handling:
             )
         self._moved_ns = now_ns
         self.inputs = wanted
-        return Controls(_acceleration_mps2(wanted, speed_mps), _angle_rad(wanted, speed_mps))
+        return Controls(
+            _acceleration_mps2(wanted, speed_mps), _angle_rad(wanted, speed_mps), wanted.reverse
+        )
 
 
 class PersonSettings(Settings):
@@ -134,7 +137,7 @@ class Person:
             takes_over=True,
             steering_rad=controls.steering_rad,
             keeps_lane=True,
-            backwards=wanted.reverse,
+            backwards=controls.backwards,
         )
 
 

@@ -87,7 +87,8 @@ class RemoteDriving:
         """What the delay allows."""
         self._lost_ns = round(settings.lost_after_ms * NS_PER_MS)
         self._regain_ns = round(settings.regain_s * NS_PER_S)
-        self._delays_ns: deque[tuple[int, int]] = deque()
+        self._recent: deque[Received[RemoteCommand]] = deque()
+        self._latest: Received[RemoteCommand] | None = None
         self._in_time_since_ns: int | None = None
         self._braking_mps2 = 0.0
         self._instant_ns = 0
@@ -116,14 +117,13 @@ class RemoteDriving:
             if newest and command.generation_time_ns <= newest.message.generation_time_ns:
                 continue
             self.newest = received
-            delay_ns = received.received_ns - command.captured_ns
-            self._delays_ns.append((received.received_ns, delay_ns))
+            self._recent.append(received)
         now_ns = situation.instant_ns
-        while len(self._delays_ns) > 1 and self._delays_ns[0][0] < now_ns - _MEMORY_NS:
-            self._delays_ns.popleft()
-        if self._delays_ns:
-            worst_ns = max(delay_ns for _, delay_ns in self._delays_ns)
-            self.speed_cap_mps = self.settings.unseen_m * NS_PER_S / max(worst_ns, 1)
+        while len(self._recent) > 1 and self._recent[0].received_ns < now_ns - _MEMORY_NS:
+            self._recent.popleft()
+        if self._recent:
+            self._latest = max(self._recent, key=_delay_ns)
+            self.speed_cap_mps = self.settings.unseen_m * NS_PER_S / max(_delay_ns(self._latest), 1)
 
     def _change_mode(self, situation: Situation) -> None:
         now_ns = situation.instant_ns
@@ -132,7 +132,9 @@ class RemoteDriving:
             self._in_time_since_ns = None
             if self.mode is Mode.REMOTE:
                 self.mode = Mode.MINIMAL_RISK
-                self._braking_mps2 = max(-situation.ego.acceleration_mps2, 0.0)
+                ego = situation.ego
+                slowing_mps2 = -math.copysign(1.0, ego.speed_mps) * ego.acceleration_mps2
+                self._braking_mps2 = max(slowing_mps2, 0.0)
             return
         if self._in_time_since_ns is None:
             self._in_time_since_ns = now_ns
@@ -140,20 +142,30 @@ class RemoteDriving:
             self.mode = Mode.REMOTE
 
     def _obey(self, situation: Situation, newest: Received[RemoteCommand]) -> Proposal:
-        command = newest.message
-        wanted_mps2, reason = command.acceleration_mps2, "as commanded"
-        capped_mps2 = free_mps2(situation.ego.speed_mps, self.speed_cap_mps)
-        if capped_mps2 < wanted_mps2:
-            wanted_mps2, reason = capped_mps2, "slower by the delay"
+        command, speed_mps = newest.message, situation.ego.speed_mps
+        rolls = -1.0 if speed_mps < 0.0 else 1.0
+        gear = -1.0 if command.backwards else 1.0
+        drives = command.acceleration_mps2 > 0.0
+        wanted_mps2 = command.acceleration_mps2 * (gear if drives else rolls)
+        reason = "as commanded"
+        messages: tuple[Received[RemoteCommand], ...] = (newest,)
+        capped_mps2 = free_mps2(abs(speed_mps), self.speed_cap_mps)
+        if capped_mps2 < rolls * wanted_mps2:
+            wanted_mps2, reason = rolls * capped_mps2, "slower by the delay"
+            if self._latest is not None and self._latest is not newest:
+                messages = (newest, self._latest)
         steering_rad: float | None = command.steering_rad
-        if abs(situation.road.ego_left_m) > _OUT_OF_LANE_M:
+        # It can't steer itself backwards.
+        forwards = speed_mps >= 0.0 and not command.backwards
+        if forwards and abs(situation.road.ego_left_m) > _OUT_OF_LANE_M:
             steering_rad, reason = None, "kept in its lane"
         return Proposal(
             wanted_mps2,
             reason,
-            messages=(newest,),
+            messages=messages,
             takes_over=True,
             steering_rad=steering_rad,
+            backwards=command.backwards and drives,
         )
 
     def _brake(
@@ -162,6 +174,17 @@ class RemoteDriving:
         most = self.settings.minimal_risk_deceleration_mps2
         self._braking_mps2 = min(self._braking_mps2 + _JERK_MPS3 * elapsed_s, most)
         # Eased off at constant jerk, it is gone when the car stands.
-        easing_mps2 = max(math.sqrt(2.0 * _JERK_MPS3 * max(speed_mps, 0.0)), _HOLD_MPS2)
+        easing_mps2 = max(math.sqrt(2.0 * _JERK_MPS3 * abs(speed_mps)), _HOLD_MPS2)
         braking_mps2 = min(self._braking_mps2, easing_mps2)
-        return Proposal(-braking_mps2, "lost the driver", messages=(newest,), keeps_lane=True)
+        reason = "lost the driver"
+        if speed_mps < 0.0:
+            # None of its own functions drives backwards: it stops straight.
+            return Proposal(
+                braking_mps2, reason, messages=(newest,), takes_over=True, steering_rad=0.0
+            )
+        return Proposal(-braking_mps2, reason, messages=(newest,), keeps_lane=True)
+
+
+def _delay_ns(received: Received[RemoteCommand]) -> int:
+    """From the picture behind a command to its arrival [ns]."""
+    return received.received_ns - received.message.captured_ns

@@ -14,8 +14,10 @@ class RemoteCommand:
 
     Args:
         generation_time_ns: when the driver gave them [ns].
-        acceleration_mps2: wanted acceleration; negative brakes.
+        acceleration_mps2: wanted acceleration in the direction of the gear; negative brakes, which
+            stops the car whichever way it rolls and never sets it in motion.
         steering_rad: wanted angle of the front wheels, left positive.
+        backwards: whether the reverse gear is in.
         frame: number of the picture.
         captured_ns: when it was taken [ns].
         shown_ns: when it came on the screen [ns].
@@ -25,6 +27,7 @@ class RemoteCommand:
     generation_time_ns: int
     acceleration_mps2: float
     steering_rad: float
+    backwards: bool
     frame: int
     captured_ns: int
     shown_ns: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -48,14 +48,24 @@ class RemoteDriverSettings(Settings):
     time_gap_s: float = Field(1.5, gt=0.0, le=5.0, description="Time gap to the car ahead.")
 
 
+class Answer(NamedTuple):
+    """What a driver does, and the picture that they do it on."""
+
+    controls: Controls
+    frame: Frame
+
+
 class RemoteDriver(Protocol):
     """A driver at a screen. What the screen hasn't shown doesn't exist for them."""
 
     def see(self, frame: Frame, shown_ns: int) -> None:
         """A picture has come on the screen; they come in order."""
 
-    def control(self, now_ns: int) -> Controls | None:
-        """What the driver does at an instant [ns]; None if they can't drive yet."""
+    def control(self, now_ns: int) -> Answer | None:
+        """What the driver does at an instant [ns], for a command; None if they can't drive yet.
+
+        The acceleration is that in the direction of the gear.
+        """
 
 
 class ModelDriver:
@@ -83,22 +93,22 @@ class ModelDriver:
             ]
         )
         self._shown: deque[tuple[int, Frame]] = deque()
-        self._controls: Controls | None = None
+        self._answer: Answer | None = None
 
     def see(self, frame: Frame, shown_ns: int) -> None:
         """Look at a picture; it is acted upon a reaction time later."""
         self._shown.append((shown_ns, frame))
 
-    def control(self, now_ns: int) -> Controls | None:
+    def control(self, now_ns: int) -> Answer | None:
         """What the newest picture asks for that has been looked at for long enough."""
         newest: Frame | None = None
         while self._shown and self._shown[0][0] <= now_ns - self._reaction_ns:
             newest = self._shown.popleft()[1]
         if newest is not None:
-            self._controls = self._answer(newest)
-        return self._controls
+            self._answer = Answer(self._drive_on(newest), newest)
+        return self._answer
 
-    def _answer(self, frame: Frame) -> Controls:
+    def _drive_on(self, frame: Frame) -> Controls:
         ego = frame.ego
         choice = self._driver.decide(
             Situation(frame.captured_ns, ego, frame.road, frame.seen, received=(), link=_NO_LINK)
@@ -121,10 +131,13 @@ class RemotePerson:
         """A picture has come on the screen."""
         self._frame = frame
 
-    def control(self, now_ns: int) -> Controls | None:
+    def control(self, now_ns: int) -> Answer | None:
         """What the person does now; None before the first picture."""
-        # Commands know no gear.
-        inputs = self._seat.read(now_ns)._replace(reverse=False)
+        inputs = self._seat.read(now_ns)
         if self._frame is None:
             return None
-        return self._handling.move(inputs, now_ns, self._frame.ego.speed_mps)
+        # The car may have come to rest since, or roll the other way: the pedals mean the gear's.
+        gear = -1.0 if inputs.reverse else 1.0
+        controls = self._handling.move(inputs, now_ns, gear * abs(self._frame.ego.speed_mps))
+        controls = controls._replace(acceleration_mps2=gear * controls.acceleration_mps2)
+        return Answer(controls, self._frame)

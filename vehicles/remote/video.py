@@ -84,11 +84,15 @@ class VideoSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture: what could be seen from the vehicle at one instant, and how it moved."""
+    """A picture: what could be seen from the vehicle at one instant, and how it moved.
+
+    The camera hands it to the encoder at `collected_ns`, which has it ready at `ready_ns`.
+    """
 
     vehicle: str
     number: int
     captured_ns: int
+    collected_ns: int
     ready_ns: int
     key: bool
     size_bytes: int
@@ -146,12 +150,13 @@ class Encoder:
             np.uint64(self._key), np.arange(3 * self._count, 3 * self._count + 3)
         ).tolist()
         self._count += 1
-        delay_ns = normal_ns(settings.collect_ms, collect) + normal_ns(settings.encode_ms, encode)
+        collected_ns = now_ns + normal_ns(settings.collect_ms, collect)
         return Frame(
             vehicle=self._vehicle,
             number=self._count - 1,
             captured_ns=now_ns,
-            ready_ns=now_ns + delay_ns,
+            collected_ns=collected_ns,
+            ready_ns=collected_ns + normal_ns(settings.encode_ms, encode),
             key=key,
             size_bytes=self._size_bytes(key, varied),
             ego=ego,

@@ -128,3 +128,19 @@ def test_what_the_person_does_reaches_the_car_late_and_again_the_same(
     tracks = [read_table(folder, "road_users") for folder in (run_dir, tmp_path / "again")]
     pd.testing.assert_frame_equal(*tracks)
     assert again.digest == digest
+
+
+def test_it_is_driven_backwards_from_afar(tmp_path: Path) -> None:
+    script = {0.1: "+s", 6.0: "-s +q -q +w", 8.0: "-w +s"}
+    scenario = load_scenario(find_scenario("remote_drive_full_cell"), ["v2x.penetration=0"])
+    scenario, _ = with_person(scenario, None, remote=True)
+    there = tmp_path / "there"
+    outcome = run(scenario, there, onlooker=KeyPresser(script, ends_s=9.5))
+    users = read_table(there, "road_users")
+    ego = users[users["id"] == "ego"].set_index("time_s")
+    assert ego["speed_mps"].loc[5.9] == 0.0
+    assert ego["speed_mps"].loc[6.0:6.2].min() == 0.0
+    assert ego["speed_mps"].loc[6.2:8.1].min() < -2.0
+    assert ego["x_m"].iloc[-1] < ego["x_m"].loc[6.0] - 2.0
+    assert ego["speed_mps"].iloc[-1] == 0.0
+    assert run(load_scenario(there / "replay.yaml"), tmp_path / "again").digest == outcome.digest

@@ -16,6 +16,7 @@ from cosim.drive.window import Window
 from cosim.recording import read_manifest, read_table
 from tests.carla_server import carla_server
 from tests.cosim.drive.at_window import ENDS_S
+from tests.filming_carla_server import x_m
 from vehicles.driving.person import Inputs
 
 pygame = pytest.importorskip("pygame")
@@ -104,17 +105,46 @@ def test_a_gamepad_steers_and_its_triggers_are_the_pedals(monkeypatch: pytest.Mo
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     seat = DrivingSeat()
     with Window((320, 240)) as window:
-        for axis, value in ((0, -16384), (5, 32767), (4, 8192)):
+        for axis, value in ((0, -18022), (5, 32767), (4, 7864)):
             pygame.event.post(
                 pygame.event.Event(pygame.CONTROLLERAXISMOTION, axis=axis, value=value)
             )
         assert window.read(seat)
-        assert seat.read(0) == Inputs(steering=0.5, throttle=1.0, brake=0.25)
+        shoulder = pygame.CONTROLLER_BUTTON_RIGHTSHOULDER
+        pygame.event.post(pygame.event.Event(pygame.CONTROLLERBUTTONDOWN, button=shoulder))
+        assert window.read(seat)
+        assert seat.read(0) == Inputs(steering=0.5, throttle=1.0, brake=0.2, reverse=True)
         pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
         assert window.read(seat)
-        assert seat.read(0) == Inputs()
+        assert seat.read(0) == Inputs(reverse=True)
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
         assert not window.read(seat)
+
+
+def assert_the_photo_is_of(
+    instants_s: list[float], shown: list[dict[str, Any]], run_dir: Path, *, within_m: float
+) -> None:
+    """What the camera saw at those instants is what was drawn."""
+    users = read_table(run_dir, "road_users")
+    ego = users[users["id"] == "ego"]
+    seen_m = np.array([x_m(*view["middle"]) for view in shown])
+    there_m = np.interp(instants_s, ego["time_s"], ego["x_m"])
+    assert np.isfinite(seen_m).sum() > 20
+    assert np.nanmax(np.abs(seen_m - there_m)) < within_m
+
+
+def test_the_picture_of_carla_s_camera_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("carla")
+    near, afar = tmp_path / "near", tmp_path / "afar"
+    with carla_server(films=True) as port:
+        in_carla = ["vehicles.backend=carla", f"vehicles.carla.port={port}"]
+        shown = at_window("highway_brake", near, *in_carla)
+        shown_afar = at_window("remote_drive_full_cell", afar, "remote", *in_carla)
+    # The last picture to have come is of this tick or of one before.
+    now_s = [view["now_ns"] * 1e-9 for view in shown]
+    assert_the_photo_is_of(now_s, shown, near, within_m=2.0)
+    captured_s = [view["now_ns"] * 1e-9 - view["picture_age_ms"] * 1e-3 for view in shown_afar]
+    assert_the_photo_is_of(captured_s, shown_afar, afar, within_m=0.5)
 
 
 def test_keys_drive_in_carla(tmp_path: Path) -> None:

@@ -122,6 +122,18 @@ def test_a_leader_s_braking_dies_out_along_the_string() -> None:
     assert short_of_m(went, 0.6) < 0.8
 
 
+@pytest.mark.parametrize("braking_mps2", [2.0, 4.0, 6.0, 8.0])
+def test_told_of_hard_braking_it_brakes_as_hard_and_needs_no_emergency(braking_mps2: float) -> None:
+    # Harder than ISO 15622 lets an adaptive cruise control brake, at half its least time gap.
+    went = drive(
+        Platoon(PlatoonSettings()), gap_m=12.5, seconds=14.0,
+        leader_mps2=brakes(3.0, braking_mps2, 16.0 / braking_mps2),
+    )  # fmt: skip
+    assert "emergency" not in went.reasons
+    assert went.gap_m.min() > 2.5
+    assert -went.acceleration_mps2.min() < braking_mps2 + 1.0
+
+
 def short_of_m(went: Drive, time_gap_s: float) -> float:
     """By how much the gap fell short of what it should have been at most."""
     return float((2.5 + time_gap_s * went.speed_mps - went.gap_m).max())

@@ -18,14 +18,18 @@ DELAY = 100 * MS
 
 
 def command(
-    now_ns: int, *, delay_ns: int = DELAY, acceleration_mps2: float = 0.0
+    now_ns: int,
+    *,
+    delay_ns: int = DELAY,
+    acceleration_mps2: float = 0.0,
+    backwards: bool = False,
 ) -> Received[RemoteCommand]:
     """A command that arrives now; its picture was taken `delay_ns` ago."""
     captured_ns = now_ns - delay_ns
     message = RemoteCommand(
         generation_time_ns=now_ns - 10 * MS, acceleration_mps2=acceleration_mps2, steering_rad=0.03,
-        frame=now_ns // (40 * MS), captured_ns=captured_ns, shown_ns=captured_ns + 60 * MS,
-        key_wanted=False,
+        backwards=backwards, frame=now_ns // (40 * MS), captured_ns=captured_ns,
+        shown_ns=captured_ns + 60 * MS, key_wanted=False,
     )  # fmt: skip
     return Received(now_ns, message, now_ns - 10 * MS, now_ns)
 
@@ -55,7 +59,10 @@ class Drive:
             self.reasons.append(f"{choice.function}: {choice.proposal.reason}")
             before = self.speed_mps
             self.track.append((self.x_m, before))
-            self.speed_mps = max(before + wanted * STEP_S, 0.0)
+            self.speed_mps = before + wanted * STEP_S
+            if not choice.backwards:
+                # In a forward gear it only comes to rest.
+                self.speed_mps = max(self.speed_mps, min(before, 0.0))
             self.acceleration_mps2 = (self.speed_mps - before) / STEP_S
             self.accelerations.append(self.acceleration_mps2)
             self.x_m += 0.5 * (before + self.speed_mps) * STEP_S
@@ -185,3 +192,57 @@ def test_the_lane_is_kept_while_the_driver_is_lost() -> None:
     assert function.mode is Mode.MINIMAL_RISK
     lane_m(1020 * MS)
     assert lane_m(1040 * MS) == 0.0
+
+
+def backing(now_ns: int, *, acceleration_mps2: float = 1.0) -> Received[RemoteCommand]:
+    return command(now_ns, acceleration_mps2=acceleration_mps2, backwards=True)
+
+
+def test_backwards_the_delay_caps_the_speed_and_the_driver_steers() -> None:
+    drive = Drive(speed_mps=0.0)
+    drive.function.settings = RemoteDrivingSettings(unseen_m=0.4)
+    drive.on(10.0, backing)
+    assert drive.function.speed_cap_mps == pytest.approx(4.0)
+    assert drive.speed_mps == pytest.approx(-4.0, rel=0.02)
+    assert drive.reasons[-1] == "remote_driving: slower by the delay"
+    # The brake isn't capped; half over the line the car doesn't take the wheel.
+    drive.on(0.02, lambda now_ns: backing(now_ns, acceleration_mps2=-6.0))
+    assert drive.accelerations[-1] == pytest.approx(6.0)
+    drive.on(0.02, backing)
+    aside = situation(straight(), ego_at(50, -3.0, y_m=1.2), instant_ns=drive.now_ns)
+    proposal = drive.function.decide(aside)
+    assert proposal is not None
+    assert (proposal.steering_rad, proposal.backwards) == (0.03, True)
+
+
+@pytest.mark.parametrize("speed_mps", [-2.0, 0.0, 2.0])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_brakes_slow_the_car_whichever_way_it_rolls(speed_mps: float, backwards: bool) -> None:
+    """On the driver's picture it may still have rolled the other way."""
+    function = RemoteDriving(RemoteDrivingSettings(regain_s=0.0))
+    received = command(DELAY, acceleration_mps2=-3.0, backwards=backwards)
+    here = situation(straight(), ego_at(50, speed_mps), received=(received,), instant_ns=DELAY)
+    proposal = function.decide(here)
+    assert proposal is not None
+    assert proposal.acceleration_mps2 == (3.0 if speed_mps < 0.0 else -3.0)
+    # What brakes a standing car mustn't set it in motion.
+    assert not proposal.backwards
+
+
+def test_lost_while_it_drives_backwards_it_stops_straight() -> None:
+    drive = Drive(speed_mps=0.0)
+    drive.on(9.0, backing)
+    assert drive.speed_mps < -3.5
+    begun = len(drive.reasons)
+    drive.on(6.0, nothing)
+    lost = drive.reasons[begun:].index("remote_driving: lost the driver")
+    braking = np.array(drive.accelerations[begun + lost :])
+    assert drive.speed_mps == 0.0
+    assert max(speed_mps for _, speed_mps in drive.track[begun:]) < 0.01
+    # From what the throttle did, at 2 m/s3, never beyond the manoeuvre's braking.
+    assert np.diff(braking[:50]) == pytest.approx(2.0 * STEP_S)
+    assert braking.max() == pytest.approx(2.5)
+    rolling = situation(straight(), ego_at(50, -3.0, y_m=1.2), instant_ns=drive.now_ns)
+    proposal = drive.function.decide(rolling)
+    assert proposal is not None
+    assert proposal.steering_rad == 0.0
