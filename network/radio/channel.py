@@ -23,7 +23,7 @@ from network.radio.propagation import (
     Scenario,
     los_probability,
     path_losses_db,
-    sigma_db,
+    sigmas_db,
     soft_los_state,
 )
 from network.radio.shadowing import Maps, Shadowing
@@ -223,11 +223,12 @@ class Channel:
             return in_sight, blocked
         link = self._scenario, distance_2d_m, self._carrier_ghz
         losses = path_losses_db(*link, bs_height_m=bs_height_m, ue_height_m=height_m)
-        sigma_in_sight, sigma_blocked = (
-            sigma_db(*link, los=los, bs_height_m=bs_height_m, ue_height_m=height_m)
-            for los in (True, False)
+        sigmas = sigmas_db(*link, bs_height_m=bs_height_m, ue_height_m=height_m)
+        in_sight, blocked = (
+            loss + sigma * normals
+            for loss, sigma, normals in zip(losses, sigmas, shadowing, strict=True)
         )
-        return losses[0] + sigma_in_sight * shadowing[0], losses[1] + sigma_blocked * shadowing[1]
+        return in_sight, blocked
 
     def _pattern_loss_db(self, vertical_db: Floats, azimuth_rad: Singles) -> Singles:
         cell = self._mast_of_cell

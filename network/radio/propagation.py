@@ -231,6 +231,21 @@ def sigma_db(
     Returns:
         Standard deviation [dB] of the broadcast shape.
     """
+    in_sight, blocked = sigmas_db(
+        scenario, distance_2d_m, carrier_ghz, bs_height_m=bs_height_m, ue_height_m=ue_height_m
+    )
+    return np.where(np.asarray(los, dtype=bool), in_sight, blocked)
+
+
+def sigmas_db(
+    scenario: Scenario,
+    distance_2d_m: ArrayLike,
+    carrier_ghz: float,
+    *,
+    bs_height_m: ArrayLike,
+    ue_height_m: ArrayLike,
+) -> tuple[Floats, Floats]:
+    """Return what `sigma_db` gives in line of sight, and what it gives out of it [dB]."""
     distance_2d, bs_height, ue_height = _within_range(
         scenario, distance_2d_m, carrier_ghz, bs_height_m, ue_height_m
     )
@@ -241,15 +256,13 @@ def sigma_db(
         "V2X-highway": (3.0, 4.0),
         "V2X-urban": (3.0, 4.0),
     }[scenario]
-    in_sight: Floats | float = sigma_los
+    in_sight = np.asarray(sigma_los, dtype=distance_2d.dtype)
+    blocked = np.asarray(sigma_nlos, dtype=distance_2d.dtype)
     if scenario == "RMa":
         breakpoint_m = _rma_breakpoint_m(bs_height, ue_height, carrier_ghz)
-        in_sight = np.where(distance_2d > breakpoint_m, 6.0, sigma_los)
-    shape = np.broadcast_shapes(
-        np.shape(los), distance_2d.shape, np.shape(bs_height), np.shape(ue_height)
-    )
-    sigma = np.where(np.asarray(los, dtype=bool), in_sight, sigma_nlos)
-    return np.broadcast_to(sigma.astype(distance_2d.dtype, copy=False), shape)
+        in_sight = np.where(distance_2d > breakpoint_m, in_sight + 2.0, in_sight)
+    shape = np.broadcast(distance_2d, bs_height, ue_height).shape
+    return np.broadcast_to(in_sight, shape), np.broadcast_to(blocked, shape)
 
 
 def environment_height_m(
