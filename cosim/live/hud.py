@@ -53,7 +53,7 @@ class Hud:
     async def show_here(self, frame: Frame, roster: list[Somebody], own: int | None) -> None:
         """Draw what is around the car of a person afar."""
         if self._here is not None:
-            await self._here.show(frame, roster, [], own)
+            await self._here.show(frame, roster, own)
 
     def paint(self, dark: bool) -> None:
         """Take dark or light colours."""

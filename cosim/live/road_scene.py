@@ -12,9 +12,10 @@ from nicegui.element import Element
 from nicegui.elements.scene import Scene as _Scene  # noqa: F401
 
 from cosim.live.layout import packed
-from cosim.live.timeline import Frame, Somebody
+from cosim.live.timeline import Air, Frame, Somebody
 
 VIEWS = ("chase", "top", "area")
+_STILL = Air()
 
 
 class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}):
@@ -47,7 +48,7 @@ class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}
             self.on("key", lambda event: on_key(*event.args))
 
     async def show(
-        self, frame: Frame, roster: list[Somebody], flashing: list[int], picked: int | None
+        self, frame: Frame, roster: list[Somebody], picked: int | None, air: Air = _STILL
     ) -> bool:
         """Show an instant; comes back when the page has drawn it, false if it didn't in time.
 
@@ -59,7 +60,8 @@ class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}
             "links": packed(frame.links[:, [0, 1, 2, 4]] if len(frame.links) else np.zeros(0)),
             "first": self._told,
             "roster": [[who.kind, *who[2:]] for who in roster[self._told : until]],
-            "flashing": flashing,
+            "changing": packed(air.changing),
+            "packets": packed(air.packets),
             "picked": -1 if picked is None else picked,
         }
         if frame.lights is not self._lights_told:

@@ -67,7 +67,7 @@ class AtThePage(AtTheWheel):
         driven = next(one for one in stage.scenario.vehicles.driven if one.id == vehicle)
         remote = any(drive.remote_driving is not None for drive in driven.drives)
         stage.screen = self._page = PageScreen(vehicle, remote=remote)
-        super().__init__(vehicle, self._page, factor=stage.scenario.pace or 1.0)
+        super().__init__(vehicle, self._page, stage.pace)
         self._stage = stage
 
     def tick(self, now_ns: int) -> None:

@@ -15,10 +15,17 @@ from cosim.recording import read_manifest, read_table
 from cosim.run import run
 from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
-from tests.e2e.browser import address_of, headless_browser, needs_chromium, open_page
+from tests.e2e.browser import (
+    address_of,
+    headless_browser,
+    keep_picture,
+    needs_chromium,
+    open_page,
+)
 
 pytestmark = needs_chromium
 
+X_M = "roadScene.users[roadScene.place.get(roadScene.picked) + 1]"
 HEADING = "roadScene.users[roadScene.place.get(roadScene.picked) + 4]"
 # Gamepads that nobody has plugged in.
 PADS = """
@@ -44,13 +51,21 @@ def test_a_person_drives_in_the_browser(
     process = start_cosim("drive", "highway_brake", "--record", out, "--port", 0)
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     open_page(page, address_of(process))
-    heading = "roadScene.users[roadScene.place.get(roadScene.picked) + 4]"
-    assert page.evaluate(heading) == pytest.approx(0.0, abs=0.01)
+    assert page.evaluate(HEADING) == pytest.approx(0.0, abs=0.01)
     page.keyboard.down("w")
     page.keyboard.down("a")
     expect(page.get_by_text(re.compile("throttle 100%, brake 0%, left 100%"))).to_be_visible()
-    page.wait_for_function(f"{heading} > 0.03", timeout=60_000)
-    page.screenshot(path=tmp_path / "driving.png")
+    page.wait_for_function(f"{HEADING} > 0.03", timeout=60_000)
+    # P holds the drive, and so the car.
+    page.keyboard.press("p")
+    expect(page.get_by_text("paused")).to_be_visible()
+    page.wait_for_timeout(300)
+    held_at_m = page.evaluate(X_M)
+    page.wait_for_timeout(500)
+    assert page.evaluate(X_M) == held_at_m
+    keep_picture(page, "driving, paused")
+    page.keyboard.press("p")
+    page.wait_for_function(f"x => {X_M} > x", arg=held_at_m)
     # Whoever looks elsewhere lets everything go.
     page.evaluate("window.dispatchEvent(new Event('blur'))")
     expect(page.get_by_text(re.compile("throttle 0%, brake 0%, straight"))).to_be_visible()
@@ -187,7 +202,7 @@ def test_from_afar_the_page_shows_the_view_s_age_as_the_link_makes_it(
     # The picture freezes in the burst; beside it the car drives on.
     apart_m = f"{_x_m('insetScene')} - {_x_m('roadScene')}"
     page.wait_for_function(f"{apart_m} > 5", timeout=60_000)
-    page.screenshot(path=tmp_path / "afar.png")
+    keep_picture(page, "driving from afar")
     assert process.wait(timeout=120) == 0
     seen = _seen(page)
     page.close()
