@@ -29,7 +29,7 @@ class Patience(NamedTuple):
 
     braking_mps2: tuple[float, float] = (1.0, 4.0)
     """Who would have to brake harder than this [m/s2]."""
-    on_foot_s: tuple[float, float] = (3.0, 0.8)
+    on_foot_s: tuple[float, float] = (5.0, 0.8)
     """Who is on foot and arrives sooner than this [s]."""
 
 

@@ -11,6 +11,7 @@ from network.settings import Settings
 from vehicles.criticality import find_crossing, find_leader
 from vehicles.driving.base import Proposal, RoadAhead, Situation
 from vehicles.driving.following import (
+    COMFORT_MPS2,
     LATERAL_MARGIN_M,
     LINE_GAP_M,
     STANDSTILL_GAP_M,
@@ -90,6 +91,10 @@ class Acc:
         room_m = leader.gap_m - STANDSTILL_GAP_M
         if leader.speed_mps < _STANDING_MPS:
             follow = stop_mps2(ego.speed_mps, free, room_m)
+            if follow < -COMFORT_MPS2:
+                # The whole gap is worth no more than comfortable braking.
+                least = stop_mps2(ego.speed_mps, free, leader.gap_m - LINE_GAP_M)
+                follow = min(least, -COMFORT_MPS2)
         else:
             follow = free - interaction_mps2(
                 ego.speed_mps, leader.speed_mps, room_m, self._time_gap_s
