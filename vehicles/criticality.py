@@ -89,6 +89,23 @@ def find_leader(
     )
 
 
+def time_to_collision_s(road: RoadAhead, ego: EgoState, others: Bodies, leader: Leader) -> float:
+    """TTC with who is in the way: it along its path, the other straight on, at constant speeds [s].
+
+    Infinite when the gap doesn't close, and when the other will be out of the way by then, as who
+    crosses, and oncoming traffic where the path turns across it.
+    """
+    ttc_s = leader.time_to_collision_s(ego.speed_mps)
+    if not np.isfinite(ttc_s):
+        return ttc_s
+    one = others.take(np.array([leader.row]))
+    way_m = ttc_s * one.speed_mps
+    then = one._replace(
+        x_m=one.x_m + way_m * np.cos(one.heading_rad), y_m=one.y_m + way_m * np.sin(one.heading_rad)
+    )
+    return ttc_s if find_leader(road, ego, then) is not None else float("inf")
+
+
 def find_crossing(
     road: RoadAhead,
     ego: EgoState,
