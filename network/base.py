@@ -27,7 +27,7 @@ from network.packet import (
     as_packets,
     joined,
 )
-from network.settings import CellOutage
+from network.settings import CellOutage, LoadBurst
 
 _CAPACITY = 64
 _SERVER_KEY = key_of("server")
@@ -174,13 +174,15 @@ class LinkModel(ABC):
         """The instant that the link was advanced to [ns]."""
         return self._now_ns
 
-    def take_off_air(self, outage: CellOutage) -> None:
-        """Let a cell or site go off the air for a time that hasn't begun.
+    def impair(self, impairment: CellOutage | LoadBurst) -> None:
+        """Let something go wrong with a cell or site for a time that hasn't begun.
+
+        It is then as if the settings had said so from the beginning.
 
         Raises:
             ValueError: A link without such a cell.
         """
-        raise ValueError(f"cell {outage.cell!r}: no cell of this link goes off the air")
+        raise ValueError(f"cell {impairment.cell!r}: nothing goes wrong with cells of this link")
 
     def attach(self, station: int, key: str, antenna_height_m: float, *, subscribed: bool) -> None:
         """Let a station take part from now on.

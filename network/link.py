@@ -36,7 +36,7 @@ from network.ran.layered import LayeredScheduler
 from network.ran.layers import NO_CELL, Layer, layers_of, slices_of
 from network.ran.reception import Reception
 from network.ran.scheduler import Arrivals, Scheduler
-from network.settings import CellOutage, NetworkSettings
+from network.settings import CellOutage, LoadBurst, NetworkSettings
 
 # The columns of a packet's luck.
 _AIR_UP, _WIRE_UP = UP_PARTS
@@ -123,9 +123,17 @@ class Link(LegByLeg):
         super().detach(station)
         self._connections.detach(station)
 
-    def take_off_air(self, outage: CellOutage) -> None:
-        """Let a cell go off the air; see `LinkModel.take_off_air`."""
-        self._reception.take_off_air(outage)
+    def impair(self, impairment: CellOutage | LoadBurst) -> None:
+        """Let something go wrong with a cell; see `LinkModel.impair`."""
+        if isinstance(impairment, CellOutage):
+            self._reception.take_off_air(impairment)
+            return
+        impairments = (*self._settings.impairments, impairment)
+        settings = self._settings.model_copy(update={"impairments": impairments})
+        load = utilisation_of(settings, self.cell_names)
+        self._settings = settings
+        for direction in (self._down, self._up):
+            direction.change_load(load)
 
     def handovers(self) -> Handovers:
         """Return the changes of cell that ended since the last call."""
@@ -393,7 +401,7 @@ def _scheduler(
             layer.settings,
             way,
             cell_keys=np.array([key_of(name) for name in layer.cell_names], dtype=np.uint64),
-            utilisation=Timeline(load.from_ns, [values[mine] for values in load.values]),
+            utilisation=load.of(mine),
             seed=seed,
         )
         for layer, mine in zip(layers, cells, strict=True)

@@ -77,9 +77,10 @@ def drive(
 def _in_window(vehicle: str, factor: float) -> Iterator[AtTheWheel]:
     from cosim.drive.wheel import AtTheWheel
     from cosim.drive.window import Window
+    from cosim.pace import Pace
 
     with Window() as window:
-        yield AtTheWheel(vehicle, window, factor=factor)
+        yield AtTheWheel(vehicle, window, Pace(factor))
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -116,7 +116,7 @@ class Dash:
         self, now_ns: int, speed_mps: float, real_time_factor: float
     ) -> Iterator[tuple[str, str]]:
         """What the instruments show at an instant [ns]: names and values with their units."""
-        yield "time", f"{now_ns / NS_PER_S:.1f} s"
+        yield "time", f"{now_ns / NS_PER_S:.2f} s"
         yield "speed", f"{_shown(3.6 * speed_mps, 0)} km/h"
         yield "cell", self.cell + (" (interrupted)" if self.interrupted else "") or "none"
         yield "RSRP", f"{_shown(self.rsrp_dbm, 1)} dBm"

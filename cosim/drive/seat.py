@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from threading import Lock
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,8 @@ from vehicles.driving.person import Inputs
 Axis = Literal["steering", "throttle", "brake"]
 _Key = Literal["left", "right", "throttle", "brake", "hand_brake", "shift"]
 
+# Dead zones: what is let go doesn't come back to 0 exactly.
+_STICK_DEAD, _PEDAL_DEAD = 0.1, 0.05
 # As in CARLA's manual_control; by pygame's names of keys and by browsers' (`KeyboardEvent.key`).
 _KEYS: dict[str, _Key] = {
     "w": "throttle",
@@ -67,6 +70,11 @@ class DrivingSeat:
             self._axes = Inputs(**{**self._axes._asdict(), axis: value})
             self._by_keys = False
 
+    def shift(self) -> None:
+        """Shift into reverse, or out of it."""
+        with self._lock:
+            self._reverse = not self._reverse
+
     def read(self, _now_ns: int) -> Inputs:
         """What the person does now."""
         with self._lock:
@@ -96,6 +104,21 @@ class DrivingSeat:
             else:
                 self._down.discard(key)
         return True
+
+
+def of_stick(reads: float) -> float:
+    """How far a gamepad's stick is turned, -1 to 1, by what its axis reads."""
+    return _beyond(reads, _STICK_DEAD)
+
+
+def of_pedal(reads: float) -> float:
+    """How far a pedal or trigger is down, 0 to 1, by what its axis reads."""
+    return _beyond(reads, _PEDAL_DEAD)
+
+
+def _beyond(reads: float, dead: float) -> float:
+    left = max(abs(reads) - dead, 0.0) / (1.0 - dead)
+    return math.copysign(left, reads) if left else 0.0
 
 
 class ScriptedInputs(NamedTuple):

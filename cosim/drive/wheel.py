@@ -42,11 +42,11 @@ class AtTheWheel:
     Args:
         vehicle: the driven vehicle's name.
         screen: what they look at.
-        factor: simulated seconds per wall-clock second.
+        pace: holds the drive to the wall clock.
     """
 
-    def __init__(self, vehicle: str, screen: Screen, *, factor: float = 1.0) -> None:
-        self.pace = Pace(factor)
+    def __init__(self, vehicle: str, screen: Screen, pace: Pace) -> None:
+        self.pace = pace
         self.dash = Dash(vehicle)
         self._vehicle = vehicle
         self._screen = screen
@@ -88,6 +88,7 @@ class AtTheWheel:
 
         def interrupt(number: int, _frame: FrameType | None) -> None:
             self._interrupted = True
+            self.pace.go_on()
             signal.signal(number, signal.default_int_handler)
 
         before = {

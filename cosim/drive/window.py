@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from cosim.drive.scene import Camera, RoadMap, corners, read_map
-from cosim.drive.seat import Axis, DrivingSeat
+from cosim.drive.seat import Axis, DrivingSeat, of_pedal, of_stick
 from cosim.drive.view import Look, View
 from cosim.federate import BadInput
 from cosim.onlooker import Bridge
@@ -25,6 +25,7 @@ _PANEL = 0.27
 _AXIS_OF_TRIGGER: dict[int, Axis] = {4: "brake", 5: "throttle"}
 # Of CARLA's manual_control_steeringwheel: a pedal goes from 1 (free) to -1 (down).
 _AXIS_OF_PEDAL: dict[int, Axis] = {2: "throttle", 3: "brake"}
+_PADDLE_OF_REVERSE = 5
 
 
 class Window:
@@ -95,14 +96,20 @@ class Window:
                 self._plug_in(event.device_index)
             elif event.type == pygame.CONTROLLERAXISMOTION:
                 if event.axis == 0:
-                    seat.move("steering", -event.value / 32767.0)
+                    seat.move("steering", -of_stick(event.value / 32767.0))
                 elif event.axis in _AXIS_OF_TRIGGER:
-                    seat.move(_AXIS_OF_TRIGGER[event.axis], event.value / 32767.0)
+                    seat.move(_AXIS_OF_TRIGGER[event.axis], of_pedal(event.value / 32767.0))
+            elif event.type == pygame.CONTROLLERBUTTONDOWN:
+                if event.button == pygame.CONTROLLER_BUTTON_RIGHTSHOULDER:
+                    seat.shift()
+            elif event.type == pygame.JOYBUTTONDOWN and self._is_wheel(event.instance_id):
+                if event.button == _PADDLE_OF_REVERSE:
+                    seat.shift()
             elif event.type == pygame.JOYAXISMOTION and self._is_wheel(event.instance_id):
                 if event.axis == 0:
                     seat.move("steering", -event.value)
                 elif event.axis in _AXIS_OF_PEDAL:
-                    seat.move(_AXIS_OF_PEDAL[event.axis], 0.5 - 0.5 * event.value)
+                    seat.move(_AXIS_OF_PEDAL[event.axis], of_pedal(0.5 - 0.5 * event.value))
         return True
 
     def show(self, view: View) -> None:

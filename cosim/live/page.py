@@ -10,23 +10,28 @@ from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
 from cosim.clock import to_s
-from cosim.drive.view import View
+from cosim.drive.view import Look
+from cosim.live.gamepad import Gamepads
+from cosim.live.hud import Hud
 from cosim.live.layout import SINR_DB
 from cosim.live.panel import Panel
 from cosim.live.player import SPEEDS, Player
 from cosim.live.road_scene import VIEWS, RoadScene
-from cosim.live.stage import HardBrake, Outage, Stage
+from cosim.live.stage import HardBrake, Load, Outage, Stage
 from cosim.live.timeline import Frame
 
 _FRAME_S = 0.05
 _PANEL_S = 0.5
 _FLASH_S = 0.6
 _BIG_STEPS = 10
-_OUTAGE_S = 10.0
 _BRAKE_MPS2 = 8.0
+# What a person may do to a cell, as the page proposes it.
+_LASTS_S = 10.0
+_BURST_PERCENT = 120
+_MOST_PERCENT = 200
 _KEYS = {
-    "Space": "pause, go on",
-    "← →": "one step back, on; ten with Shift",
+    "Space, P": "pause, go on; along with a run it is the run that pauses",
+    "← →, .": "one step back, on; ten with Shift",
     "- +": "slower, faster",
     "Home, End": "to the beginning; to the end, or along with the run",
     "1 2 3": "chase view, from the top, the whole area",
@@ -41,7 +46,7 @@ _KEYS = {
 _AT_THE_WHEEL = {"Space", "KeyW", "KeyA", "KeyS", "KeyD"} | {
     f"Arrow{way}" for way in ("Up", "Down", "Left", "Right")
 }
-_DRIVING = "W A S D or arrows: drive.  Q: reverse.  Space: hand brake.  Esc: leave."
+_DRIVING = "W A S D or arrows: drive.  Q: reverse.  Space: hand brake.  P: pause.  Esc: leave."
 _STYLE = """
 body { margin: 0; overflow: hidden; }
 .nicegui-content { padding: 0; }
@@ -58,15 +63,17 @@ class Page:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._timeline = stage.timeline
-        self._player = Player(stage.timeline, live=stage.live)
+        self._player = Player(stage.timeline, stage.pace if stage.live else None)
         self._picked: int | None = None
         self._covered = False
         self._held: set[str] = set()
         self._screen = stage.screen
         self._do: dict[str, Callable[[], object]] = {
             "Space": self._player.toggle,
+            "KeyP": self._player.toggle,
             "ArrowLeft": lambda: self._player.step(-self._stride()),
             "ArrowRight": lambda: self._player.step(self._stride()),
+            "Period": lambda: self._player.step(self._stride()),
             "Minus": lambda: self._change_speed(-1),
             "NumpadSubtract": lambda: self._change_speed(-1),
             "Equal": lambda: self._change_speed(1),
@@ -108,34 +115,43 @@ class Page:
             self._state = ui.label().classes("num")
         if self._stage.layout.cells:
             with ui.column().classes(f"{card} bottom-3 gap-0"):
-                ui.label("SINR to the serving cell [dB]; white: changing cells")
+                ui.label("SINR to the serving cell [dB]; white: changing to it, orange: from it")
                 ui.element("div").classes("cosim-legend h-2 w-full rounded")
                 with ui.row().classes("w-full justify-between num"):
                     for level in (SINR_DB[0], sum(SINR_DB) / 2, SINR_DB[1]):
                         ui.label(f"{level:g}")
+                ui.label("packets of the picked one and its neighbours: ▲ up, ■ down, ✕ lost")
 
         if self._stage.live:
-            with ui.row().classes(f"{card.replace('left-3', 'right-3')} top-3 items-center"):
+            with ui.column().classes(f"{card.replace('left-3', 'right-3')} top-3 gap-1") as acts:
                 self._build_injection()
+            self._acts = acts
         if self._screen is not None:
-            with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
-                self._warnings = ui.label().classes("rounded px-4 py-1 whitespace-pre-wrap")
-                self._warnings.classes("text-lg font-bold bg-amber-500 text-black")
-            with ui.column().classes(f"{card} top-20 gap-0"):
-                self._dash = ui.label().classes("num whitespace-pre-wrap")
+            self._hud = Hud(remote=self._screen.remote)
+            Gamepads(self._screen.do)
 
     def _build_injection(self) -> None:
         """What a person may make happen; from then on the run is no longer its scenario's."""
         names = self._stage.layout.cells
         if names:
             sites = dict.fromkeys(name.rpartition("/")[0] for name in names)
-            cell = ui.select([*sites, *names], value=next(iter(sites)))
-            cell.props("dense options-dense borderless aria-label='Cell or site'")
-            ui.button(
-                f"off the air for {_OUTAGE_S:g} s",
-                on_click=lambda: self._stage.ask(Outage(cell.value, _OUTAGE_S)),
-            ).props("dense no-caps flat")
-        ui.button("picked one brakes", on_click=self._ask_brake).props("dense no-caps flat")
+            with ui.row().classes("items-center gap-3"):
+                self._cell = ui.select([*sites, *names], value=next(iter(sites)))
+                self._cell.props("dense options-dense borderless aria-label='Cell or site'")
+                self._lasts = _number("for", _LASTS_S, "s", least=0.1, most=3600)
+            with ui.row().classes("items-center gap-3"):
+                _asks("off the air", self._ask_outage)
+                _asks("load burst", self._ask_load)
+                self._load = _number("of", _BURST_PERCENT, "%", least=0, most=_MOST_PERCENT)
+        _asks("picked one brakes", self._ask_brake)
+
+    def _ask_outage(self) -> None:
+        if (lasts_s := self._lasts.value) is not None:
+            self._stage.ask(Outage(self._cell.value, lasts_s))
+
+    def _ask_load(self) -> None:
+        if (lasts_s := self._lasts.value) is not None and self._load.value is not None:
+            self._stage.ask(Load(self._cell.value, self._load.value / 100, lasts_s))
 
     def _ask_brake(self) -> None:
         if self._picked is None:
@@ -151,6 +167,8 @@ class Page:
             if self._screen is None:
                 self._build_player()
             else:
+                self._play_button = _button("pause", "Pause, go on (P)", self._player.toggle)
+                _button("navigate_next", "One step on (.)", lambda: self._player.step(1))
                 ui.label(_DRIVING).classes("grow")
             self._view = ui.toggle(list(VIEWS), value=VIEWS[0]).props("dense no-caps unelevated")
             self._view.on_value_change(lambda event: self._scene.look(event.value))
@@ -181,6 +199,10 @@ class Page:
         """Show frame after frame for as long as the page is open."""
         await client.connected(timeout=60.0)
         client.on_disconnect(lambda: self._on_key("", False))
+        with self._stage.open_page():
+            await self._show_frames(client)
+
+    async def _show_frames(self, client: Client) -> None:
         before_s, told_s = time.monotonic(), 0.0
         shown: tuple[float, int | None] | None = None
         while not client.is_deleted:
@@ -191,13 +213,16 @@ class Page:
             frame = self._frame()
             wanted = (frame.time_s, self._picked)
             if wanted != shown:
-                in_time = await self._scene.show(
-                    frame, self._timeline.roster, self._flashing(frame.time_s), self._picked
-                )
+                lasts_s = _FLASH_S * self._player.rate
+                air = self._timeline.air(frame, self._picked, lasts_s)
+                in_time = await self._scene.show(frame, self._timeline.roster, self._picked, air)
                 shown = wanted if in_time else shown
                 if self._screen is not None and not in_time:
                     # Nobody drives blindly.
                     self._screen.key("", False)
+            if self._screen is not None and self._screen.remote and (view := self._screen.view):
+                here = self._frame_at(to_s(view.now_ns), view.here)
+                await self._hud.show_here(here, self._timeline.roster, self._picked)
             if now_s - told_s > _PANEL_S:
                 told_s = now_s
                 self._panel.update(frame, self._picked)
@@ -209,50 +234,57 @@ class Page:
         if self._screen is None or (view := self._screen.view) is None:
             return self._timeline.frame(self._player.time_s)
         now_s = to_s(view.now_ns)
-        if view.remote:
-            age_s = view.picture_age_ms * 1e-3
-            return self._timeline.frame(now_s - age_s if view.picture else 0.0)
-        frame = self._timeline.frame_ahead(now_s)
-        if view.here is not None:
-            ego = view.here.ego
-            own = frame.users[:, 0] == self._timeline.number_of(self._screen.user_id)
-            frame.users[own, 1:6] = (ego.x_m, ego.y_m, 0.0, ego.heading_rad, ego.speed_mps)
-        return frame
+        if not view.remote:
+            return self._frame_at(now_s, view.here)
+        if view.picture is None:
+            return self._timeline.frame(0.0)
+        return self._frame_at(now_s - view.picture_age_ms * 1e-3, view.picture)
+
+    def _frame_at(self, time_s: float, look: Look | None) -> Frame:
+        """Everyone at an instant that may be newer than the last that is recorded."""
+        frame = self._timeline.frame_ahead(time_s)
+        if look is None or self._screen is None:
+            return frame
+        ego, users = look.ego, frame.users.copy()
+        own = users[:, 0] == self._timeline.number_of(self._screen.user_id)
+        users[own, 1:6] = (ego.x_m, ego.y_m, 0.0, ego.heading_rad, ego.speed_mps)
+        return frame._replace(users=users)
 
     def _update_controls(self) -> None:
         if self._screen is not None:
-            self._update_dash(self._screen.view)
+            view = self._screen.view
+            driving = "paused" if self._stage.pace.held else "driving"
+            state = driving if view else "waiting for the run"
+            self._state.set_text(self._timeline.ended or state)
+            self._show_playing()
+            self._hud.update(view)
             return
         player = self._player
         first_s, last_s = self._timeline.span_s
-        if self._stage.live and self._timeline.ended is None:
-            state = "running" if player.following else "running; End goes along with it"
-        else:
-            state = self._timeline.ended or "recorded"
-        self._state.set_text(state)
-        self._play_button.props(f"icon={'pause' if player.playing else 'play_arrow'}")
+        self._state.set_text(self._run_state())
+        self._show_playing()
+        if self._stage.live:
+            self._acts.set_visibility(self._timeline.ended is None)
+        self._speed.set_value(player.speed)
         self._clock.set_text(f"{player.time_s:.1f} of {last_s:.1f} s")
         self._slider.props["min"], self._slider.props["max"] = first_s, max(last_s, first_s + 0.01)
         self._slider.set_value(round(player.time_s, 1))
 
-    def _update_dash(self, view: View | None) -> None:
-        self._state.set_text(self._timeline.ended or ("driving" if view else "waiting for the run"))
-        self._warnings.set_visibility(bool(view and view.warnings))
-        if view is None:
-            return
-        self._warnings.set_text("\n".join(view.warnings))
-        lines = [f"{name} {value}" for name, value in view.lines]
-        if view.remote and view.picture is not None:
-            lines.append(f"view {view.picture_age_ms:.0f} ms old")
-        inputs = view.inputs
-        brake = max(inputs.brake, float(inputs.hand_brake))
-        wheel = "left" if inputs.steering > 0 else "right" if inputs.steering < 0 else "straight"
-        lines.append(f"throttle {inputs.throttle:.0%}, brake {brake:.0%}, {wheel}")
-        self._dash.set_text("\n".join(lines))
+    def _run_state(self) -> str:
+        if not self._stage.live or self._timeline.ended is not None:
+            return self._timeline.ended or "recorded"
+        state = "paused" if self._stage.pace.held else "running"
+        return state if self._player.following else f"{state}; End goes along with it"
+
+    def _show_playing(self) -> None:
+        self._play_button.props(f"icon={'pause' if self._player.playing else 'play_arrow'}")
 
     def _on_key(self, code: str, down: bool) -> None:
         if self._screen is not None:
             self._screen.key(code, down)
+            if code == "Escape":
+                # Nobody leaves a drive that is held.
+                self._stage.pace.go_on()
             if code in _AT_THE_WHEEL:
                 return
         if not code:
@@ -272,13 +304,8 @@ class Page:
         self._speed.set_value(SPEEDS[min(max(at, 0), len(SPEEDS) - 1)])
 
     def _take_speed(self, event: ValueChangeEventArguments[float]) -> None:
-        self._player.speed = event.value
-        self._player.following = False
-
-    def _flashing(self, now_s: float) -> list[int]:
-        """Numbers of those who have just changed cells."""
-        recent = self._timeline.handed_over(now_s - _FLASH_S, now_s)
-        return [number for who in recent if (number := self._timeline.number_of(who)) is not None]
+        if event.value != self._player.speed:
+            self._player.play_at(event.value)
 
     def _pick(self, number: int) -> None:
         self._picked = number
@@ -315,6 +342,8 @@ class Page:
     def _turn_light(self) -> None:
         self._dark.toggle()
         self._scene.paint(bool(self._dark.value))
+        if self._screen is not None:
+            self._hud.paint(bool(self._dark.value))
 
 
 def _button(icon: str, tells: str, do: Callable[[], object]) -> ui.button:
@@ -322,6 +351,15 @@ def _button(icon: str, tells: str, do: Callable[[], object]) -> ui.button:
     with button:
         ui.tooltip(tells)
     return button
+
+
+def _asks(what: str, do: Callable[[], object]) -> None:
+    ui.button(what, on_click=do).props("dense no-caps outline size=sm").classes("px-2")
+
+
+def _number(name: str, value: float, unit: str, *, least: float, most: float) -> ui.number:
+    number = ui.number(value=value, min=least, max=most, prefix=name, suffix=unit)
+    return number.props(f"dense borderless aria-label='{name} [{unit}]'").classes("w-20")
 
 
 def _help() -> ui.dialog:

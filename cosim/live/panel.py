@@ -67,7 +67,7 @@ class Panel:
     def _build(self) -> None:
         self._choice = ui.select([], label="Vehicle", with_input=True, on_change=self._choose)
         self._choice.classes("w-full").props("dense options-dense")
-        self._state = ui.label().classes("num whitespace-pre-wrap text-sm min-h-[5em]")
+        self._state = ui.label().classes("num whitespace-pre-wrap text-sm min-h-[6em] shrink-0")
         self._plots = ui.echart(_options()).classes("w-full h-[38vh] shrink-0")
         self._plots.props("aria-label='Speed, SINR and delay of the last 30 s'")
         self._filter = ui.select(_WHOSE, label="What happened to", value="driven")

@@ -1,4 +1,4 @@
-import { KINDS, Signals, body } from "cosim-scene";
+import { KINDS, Packets, Signals, body } from "cosim-scene";
 import { MapControls, THREE } from "nicegui-scene";
 
 const PICKED = "#D55E00";
@@ -7,7 +7,7 @@ const PALETTE = {
   dark: { sky: "#10151b", ground: "#182019", road: "#2f353d", line: "#9aa4ad", house: "#4a5058", mast: "#c8ced6" },
 };
 const CHASE_M = 16, EYE_M = 6, TOP_M = 140;
-const POSE = 6, LINK = 4;
+const POSE = 6, LINK = 4, CHANGE = 2;
 
 function floats(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -52,7 +52,7 @@ export default {
   template: `<div style="position: absolute; inset: 0; overflow: hidden">
     <canvas tabindex="-1" role="img" aria-label="The road and everyone on it" style="display: block; outline: none"></canvas>
   </div>`,
-  props: { layoutUrl: String },
+  props: { layoutUrl: String, inset: Boolean },
 
   async mounted() {
     const canvas = this.$el.children[0];
@@ -70,7 +70,7 @@ export default {
     this.controls = new MapControls(this.camera, canvas);
     this.controls.maxPolarAngle = 1.45;
     this.controls.addEventListener("change", () => this.redraw());
-    this.listen(canvas);
+    if (!this.inset) this.listen(canvas);
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(this.$el);
     const response = await fetch(this.layoutUrl);
@@ -78,7 +78,7 @@ export default {
     this.build(await response.json());
     this.resize();
     this.look(this.view);
-    window.roadScene = this; // For the tests.
+    window[this.inset ? "insetScene" : "roadScene"] = this; // For the tests.
   },
 
   beforeUnmount() {
@@ -113,6 +113,8 @@ export default {
           held.add(e.code);
           this.$emit("key", [e.code, true]);
         }],
+        // Whoever clicked a button has the keys back; whoever came to it by Tab keeps it.
+        [document, "click", (e) => { if (e.detail && e.target.closest("button")) document.activeElement?.blur(); }],
         [document, "keyup", (e) => { if (held.delete(e.code)) this.$emit("key", [e.code, false]); }],
         [window, "blur", letGo],
         [document, "visibilitychange", () => document.hidden && letGo()],
@@ -162,6 +164,7 @@ export default {
       this.ring = new THREE.Mesh(new THREE.RingGeometry(0.95, 1, 64), new THREE.MeshBasicMaterial({ color: PICKED, side: THREE.DoubleSide }));
       this.ring.visible = false;
       this.scene.add(this.beams, this.ring);
+      this.packets = new Packets(this.scene);
       this.paint(this.dark ?? false);
     },
 
@@ -183,7 +186,8 @@ export default {
       }
       if (frame.lights) this.signals?.show(frame.lights);
       this.putBodies(frame.picked);
-      this.putBeams(links, new Set(frame.flashing));
+      this.putBeams(links, floats(frame.changing));
+      this.packets.show(floats(frame.packets), (number) => this.antenna(number), this.layout.masts);
       this.follow(frame.picked);
       this.draw();
       return true;
@@ -221,17 +225,30 @@ export default {
       this.ring.scale.setScalar(0.5 * Math.max(this.roster[picked][1], 2) + 0.6);
     },
 
-    // A line from each station to its cell, coloured by SINR; white while it changes cells.
-    putBeams(links, flashing) {
+    // Where a station's antenna is, if it is there.
+    antenna(number) {
+      const at = this.place.get(number);
+      return at === undefined ? null : [this.users[at + 1], this.users[at + 2], this.users[at + 3] + this.roster[number][3]];
+    },
+
+    // A line from each station to its cell, coloured by SINR; while it changes cells it is white, and
+    // there is one to the cell that it comes from.
+    putBeams(links, changing) {
       const [low, high] = this.layout.sinr_db, steps = this.scale.length - 1;
-      const ends = [], colours = [], white = new THREE.Color("#ffffff");
+      const ends = [], colours = [], white = new THREE.Color("#ffffff"), left = new THREE.Color(PICKED);
+      const flashing = new Map();
+      for (let i = 0; i < changing.length; i += CHANGE) flashing.set(changing[i], this.layout.masts[changing[i + 1]]);
       for (let i = 0; i < links.length; i += LINK) {
         const [number, cell, sinr, interrupted] = links.subarray(i, i + LINK);
-        const at = this.place.get(number), mast = this.layout.masts[cell];
-        if (at === undefined || !mast) continue;
-        const flash = flashing.has(number);
-        if (interrupted && !flash) continue;
-        ends.push(this.users[at + 1], this.users[at + 2], this.users[at + 3] + this.roster[number][3], ...mast);
+        const antenna = this.antenna(number), mast = this.layout.masts[cell];
+        if (!antenna) continue;
+        const flash = flashing.has(number), old = flashing.get(number);
+        if (old && old !== mast) {
+          ends.push(...antenna, ...old);
+          for (let end = 0; end < 2; end++) colours.push(left.r, left.g, left.b);
+        }
+        if (!mast || (interrupted && !flash)) continue;
+        ends.push(...antenna, ...mast);
         const share = Math.min(Math.max((sinr - low) / (high - low), 0), 1);
         const colour = flash ? white : this.scale[Math.round(share * steps) || 0];
         for (let end = 0; end < 2; end++) colours.push(colour.r, colour.g, colour.b);

@@ -12,9 +12,10 @@ from nicegui.element import Element
 from nicegui.elements.scene import Scene as _Scene  # noqa: F401
 
 from cosim.live.layout import packed
-from cosim.live.timeline import Frame, Somebody
+from cosim.live.timeline import Air, Frame, Somebody
 
 VIEWS = ("chase", "top", "area")
+_STILL = Air()
 
 
 class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}):
@@ -25,24 +26,29 @@ class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}
         on_pick: called with a road user's number when a person points at it.
         on_key: called with a key's code and whether it went down; with "" when all are let go,
             because the page lost the keyboard.
+        inset: only to be looked at, beside another one.
     """
 
     def __init__(
         self,
         layout_url: str,
         *,
-        on_pick: Callable[[int], None],
-        on_key: Callable[[str, bool], None],
+        on_pick: Callable[[int], None] | None = None,
+        on_key: Callable[[str, bool], None] | None = None,
+        inset: bool = False,
     ) -> None:
         super().__init__()
         self._props["layout-url"] = layout_url
+        self._props["inset"] = inset
         self._told = 0
         self._lights_told: Mapping[str, str] | None = None
-        self.on("pick", lambda event: on_pick(int(event.args)))
-        self.on("key", lambda event: on_key(*event.args))
+        if on_pick is not None:
+            self.on("pick", lambda event: on_pick(int(event.args)))
+        if on_key is not None:
+            self.on("key", lambda event: on_key(*event.args))
 
     async def show(
-        self, frame: Frame, roster: list[Somebody], flashing: list[int], picked: int | None
+        self, frame: Frame, roster: list[Somebody], picked: int | None, air: Air = _STILL
     ) -> bool:
         """Show an instant; comes back when the page has drawn it, false if it didn't in time.
 
@@ -54,7 +60,8 @@ class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}
             "links": packed(frame.links[:, [0, 1, 2, 4]] if len(frame.links) else np.zeros(0)),
             "first": self._told,
             "roster": [[who.kind, *who[2:]] for who in roster[self._told : until]],
-            "flashing": flashing,
+            "changing": packed(air.changing),
+            "packets": packed(air.packets),
             "picked": -1 if picked is None else picked,
         }
         if frame.lights is not self._lights_told:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cosim.clock import to_s
 from cosim.injection import Injections
 from cosim.live.layout import Layout, coverage_of, lay_out
 from cosim.live.timeline import Timeline
+from cosim.pace import Pace
 from cosim.plots.recorded import read_run
 from cosim.recording import SCHEMAS
 from cosim.scenario import Scenario
@@ -40,6 +44,14 @@ class Outage(NamedTuple):
     lasts_s: float
 
 
+class Load(NamedTuple):
+    """A person wants others to ask so much of a cell or site."""
+
+    cell: str
+    prb_utilisation: float
+    lasts_s: float
+
+
 class HardBrake(NamedTuple):
     """A person wants a vehicle of SUMO's to brake to a stop."""
 
@@ -47,7 +59,7 @@ class HardBrake(NamedTuple):
     deceleration_mps2: float
 
 
-Request = Outage | HardBrake
+Request = Outage | Load | HardBrake
 
 
 class Stage:
@@ -63,6 +75,9 @@ class Stage:
         self.scenario = scenario
         self.run_dir = run_dir
         self.live = live
+        self.pace = Pace(scenario.pace or 1.0)
+        """Of a run that goes on: at the scenario's, or at that of the clock; held by people."""
+        self._pages = 0
         self.layout: Layout = lay_out(scenario)
         self.timeline = Timeline(self.layout.cells)
         self.screen: PageScreen | None = None
@@ -76,6 +91,17 @@ class Stage:
         """SINR over the ground, worked out when it is first asked for; None without cells."""
         return coverage_of(self.scenario)
 
+    @contextmanager
+    def open_page(self) -> Iterator[None]:
+        """A page for the time being; a run that nobody looks on any more isn't held."""
+        self._pages += 1
+        try:
+            yield
+        finally:
+            self._pages -= 1
+            if self._pages == 0 and self.screen is None:
+                self.pace.go_on()
+
     def ask(self, what: Request) -> None:
         """Ask something of a run that goes on; from any thread."""
         self._asked.put(what)
@@ -84,10 +110,16 @@ class Stage:
         """Do what was asked; in the run's thread, between its ticks."""
         while not self._asked.empty():
             what = self._asked.get()
-            if isinstance(what, Outage):
-                self._list(injections.outage(what.cell, what.lasts_s, now_ns))
-            else:
-                injections.brake(what.vehicle, what.deceleration_mps2, now_ns)
+            try:
+                if isinstance(what, Outage):
+                    self._list(injections.outage(*what, now_ns))
+                elif isinstance(what, Load):
+                    self._list(injections.load_burst(*what, now_ns))
+                else:
+                    injections.brake(*what, now_ns)
+            except ValueError as error:
+                # Whoever asks for what can't be doesn't end the run.
+                self.timeline.tell(to_s(now_ns), "refused", "", str(error))
 
     def _list(self, impairment: Impairment) -> None:
         told = impairment.model_dump(exclude={"from_s", "to_s"}, exclude_none=True)

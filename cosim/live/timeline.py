@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cosim.live.flights import Flights
 from cosim.live.layout import KINDS
+from cosim.live.snapshots import NO_ROWS, Snapshots
 from cosim.recording import Columns
 from network.arrays import Floats
 
-# A run that goes on for hours is remembered so far: some 100 MB.
-_MOST_ROWS = 2_000_000
 # What happened is told from the newest back; nobody reads more.
 _MOST_ENTRIES = 20_000
-_NO_ROWS = np.zeros((0, 5), dtype=np.float32)
+# So many around the picked one are shown with their packets.
+_NEAREST = 8
 # Whoever goes farther in a step, which is a second at most, has been put somewhere else.
 _LEAP_M = 120.0
 
@@ -56,6 +57,17 @@ class Frame(NamedTuple):
     lights: Mapping[str, str]
 
 
+class Air(NamedTuple):
+    """What happens on the air at an instant; rows are of `float32`.
+
+    `changing` has the number of who changes cells and that of the cell that it comes from (-1:
+    none); `packets` is as `Flights.seen` has it.
+    """
+
+    changing: Floats = NO_ROWS
+    packets: Floats = NO_ROWS
+
+
 class Series(NamedTuple):
     """What one vehicle went through, for the plots; pairs of time [s] and value.
 
@@ -85,9 +97,11 @@ class Timeline:
         """How the run ended, once it has."""
         self._cell_number = {"": -1, **{cell: number for number, cell in enumerate(cells)}}
         self._number: dict[str, int] = {}
-        self._users = _Snapshots()
-        self._links = _Snapshots()
-        self._arrivals = _Snapshots()
+        self._users = Snapshots()
+        self._links = Snapshots()
+        self._arrivals = Snapshots()
+        self._changes = Snapshots()
+        self._flights = Flights()
         # All lights' states, at each instant at which one changed.
         self._lights: list[tuple[float, dict[str, str]]] = []
         self._entries: list[Entry] = []
@@ -107,6 +121,12 @@ class Timeline:
         times = self._users.times_s
         return (times[0], times[-1]) if times else (0.0, 0.0)
 
+    @property
+    def step_s(self) -> float:
+        """Time between the last two steps [s]; zero as long as there is one at most."""
+        times = self._users.times_s[-2:]
+        return times[1] - times[0] if len(times) == 2 else 0.0
+
     def number_of(self, user_id: str) -> int | None:
         """Number of a road user; None as long as it hasn't been on the road."""
         return self._number.get(user_id)
@@ -119,11 +139,13 @@ class Timeline:
         return Frame(time_s, _between(before, after, share), links, lights)
 
     def frame_ahead(self, time_s: float) -> Frame:
-        """Everyone as of the last step, moved on by their velocity to an instant after it."""
+        """As `frame`; after the last step, everyone moved on by their velocity."""
         with self._lock:
             last, _, _ = self._users.around(time_s)
             after_s = time_s - self._users.times_s[-1] if self._users.times_s else 0.0
             links, lights = self._links.latest(time_s), self._lights_at(time_s)
+        if after_s <= 0.0:
+            return self.frame(time_s)
         users = last.copy()
         users[:, 1] += users[:, 5] * np.cos(users[:, 4]) * after_s
         users[:, 2] += users[:, 5] * np.sin(users[:, 4]) * after_s
@@ -135,17 +157,21 @@ class Timeline:
             times = self._users.times_s
             if not times:
                 return 0.0
-            at = bisect_right(times, time_s + 1e-6) - 1
+            at = bisect_left(times, time_s - 1e-6)
+            if steps > 0:
+                at = bisect_right(times, time_s + 1e-6) - 1
             return times[min(max(at + steps, 0), len(times) - 1)]
 
-    def handed_over(self, from_s: float, to_s: float) -> set[str]:
-        """Who changed cells between two instants."""
+    def air(self, frame: Frame, picked: int | None, lasts_s: float) -> Air:
+        """What happens on the air at the instant of a frame, each for so long at least [s].
+
+        Packets are those of the picked road user and of the nearest to it.
+        """
+        until_s = frame.time_s
         with self._lock:
-            begin, end = (
-                bisect_right(self._entries, time_s, key=lambda entry: entry.time_s)
-                for time_s in (from_s, to_s)
-            )
-            return {entry.who for entry in self._entries[begin:end] if entry.kind == "handover"}
+            changes = [rows for _, rows in self._changes.between(until_s - lasts_s, until_s)]
+            packets = self._flights.seen(until_s, _nearest(frame.users, picked), lasts_s)
+        return Air(np.concatenate(changes) if changes else NO_ROWS, packets)
 
     def entries(self, until_s: float, whose: set[str] | None, most: int) -> list[Entry]:
         """What happened to some (or all) up to an instant, the newest first."""
@@ -198,18 +224,29 @@ class Timeline:
         return self._lights[at - 1][1] if at else {}
 
     def _add_links(self, columns: Columns) -> None:
-        for cell in set(columns["cell"]) - self._cell_number.keys():
-            self._cell_number[cell] = len(self.cells)
-            self.cells.append(cell)
-        cell = [self._cell_number[cell] for cell in columns["cell"]]
+        cell = self._cell_numbers(columns["cell"])
         levels = (columns["sinr_db"], columns["rsrp_dbm"], columns["interrupted"])
         self._links.add(columns["time_s"], [self._numbers(columns["id"]), cell, *levels])
+
+    def _cell_numbers(self, cells: Any) -> list[int]:
+        for cell in set(cells) - self._cell_number.keys():
+            self._cell_number[cell] = len(self.cells)
+            self.cells.append(cell)
+        return [self._cell_number[cell] for cell in cells]
 
     def _add_cells(self, columns: Columns) -> None:
         load = (columns["downlink_utilisation"], columns["uplink_utilisation"])
         self.load.update(zip(columns["cell"], zip(*load, strict=True), strict=True))
 
     def _add_packets(self, columns: Columns) -> None:
+        self._add_arrivals(columns)
+        self._flights.add(
+            columns,
+            *(self._numbers(columns[end]) for end in ("sender", "receiver")),
+            *(self._cell_numbers(columns[f"{way}link_cell"]) for way in ("up", "down")),
+        )
+
+    def _add_arrivals(self, columns: Columns) -> None:
         """How long what reached somebody was on its way; else what somebody sent."""
         arrived = np.asarray(columns["fate"]) == "delivered"
         ended_ns = np.asarray(columns["ended_ns"])[arrived]
@@ -227,6 +264,8 @@ class Timeline:
         for time_s, who, old, new, cause, cut_ms, back in zip(
             *(columns[name] for name in names), strict=True
         ):
+            changed = [self._numbers([who]), self._cell_numbers([old])]
+            self._changes.add([time_s], changed)
             text = f"{old or 'no cell'} → {new or 'no cell'}, {cause}, {cut_ms:.0f} ms cut off"
             self._tell(time_s, "handover", who, text + (", ping-pong" if back else ""))
 
@@ -263,54 +302,13 @@ class Timeline:
         return np.fromiter((get(name, -1) for name in ids), np.int64, len(ids))
 
 
-class _Snapshots:
-    """Rows by instant, the oldest dropped when there are too many."""
-
-    def __init__(self) -> None:
-        self.times_s: list[float] = []
-        self._rows: list[Any] = []
-        self._total = 0
-
-    def add(self, time_s: Any, columns: list[Any]) -> None:
-        times = np.asarray(time_s, dtype=np.float64)
-        if not len(times):
-            return
-        rows = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
-        rows = rows.astype(np.float32)
-        begins = np.concatenate([[0], np.flatnonzero(np.diff(times)) + 1, [len(times)]])
-        for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):
-            self._add_one(float(times[begin]), rows[begin:end])
-        while self._total > _MOST_ROWS:
-            self._total -= len(self._rows[0])
-            del self.times_s[0], self._rows[0]
-
-    def _add_one(self, time_s: float, rows: Any) -> None:
-        self._total += len(rows)
-        at = bisect_left(self.times_s, time_s)
-        if at < len(self.times_s) and self.times_s[at] == time_s:
-            self._rows[at] = np.concatenate([self._rows[at], rows])
-        else:
-            self.times_s.insert(at, time_s)
-            self._rows.insert(at, rows)
-
-    def latest(self, time_s: float) -> Any:
-        at = bisect_right(self.times_s, time_s + 1e-6) - 1
-        return self._rows[at] if at >= 0 else _NO_ROWS
-
-    def around(self, time_s: float) -> tuple[Any, Any, float]:
-        """Rows before and after an instant, and how far it lies between the two."""
-        if not self.times_s:
-            nobody = np.zeros((0, 6), dtype=np.float32)
-            return nobody, nobody, 0.0
-        at = max(bisect_right(self.times_s, time_s + 1e-6) - 1, 0)
-        after = min(at + 1, len(self.times_s) - 1)
-        step_s = self.times_s[after] - self.times_s[at]
-        share = (time_s - self.times_s[at]) / step_s if step_s > 0 else 0.0
-        return self._rows[at], self._rows[after], min(max(share, 0.0), 1.0)
-
-    def between(self, from_s: float, to_s: float) -> list[tuple[float, Any]]:
-        begin, end = bisect_left(self.times_s, from_s), bisect_right(self.times_s, to_s + 1e-6)
-        return list(zip(self.times_s[begin:end], self._rows[begin:end], strict=True))
+def _nearest(users: Any, picked: int | None) -> Any:
+    """Numbers of a picked road user and of those around it; none if it isn't there."""
+    own = users[users[:, 0] == picked]
+    if not len(own):
+        return own[:, 0]
+    away_m = np.hypot(users[:, 1] - own[0, 1], users[:, 2] - own[0, 2])
+    return users[np.argsort(away_m, kind="stable")[: _NEAREST + 1], 0]
 
 
 def _between(before: Any, after: Any, share: float) -> Any:

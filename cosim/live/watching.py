@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from cosim.live.stage import Stage
 from cosim.onlooker import Bridge, Onlooker
-from cosim.pace import Pace
 from cosim.recording import Columns
 from vehicles.driving.person import Seat
 
 
 class Watching(Onlooker):
-    """Tells the page of a run what is recorded, at the scenario's pace or at that of the clock.
+    """Tells the page of a run what is recorded.
 
     Args:
         stage: what the page is about.
     """
 
     def __init__(self, stage: Stage) -> None:
-        self.pace = Pace(stage.scenario.pace or 1.0)
+        self.pace = stage.pace
         self._stage = stage
 
     def begin(self, bridge: Bridge) -> None:

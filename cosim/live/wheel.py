@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from queue import SimpleQueue
 
 from cosim.drive.seat import DrivingSeat
@@ -17,35 +18,38 @@ class PageScreen:
 
     Args:
         user_id: what SUMO calls the vehicle, as far as is known.
+        remote: whether the vehicle is driven from afar.
     """
 
-    def __init__(self, user_id: str) -> None:
+    def __init__(self, user_id: str, *, remote: bool) -> None:
         self.user_id = user_id
+        self.remote = remote
         self.view: View | None = None
         """The newest."""
-        self._keys: SimpleQueue[tuple[str, bool]] = SimpleQueue()
+        self._done: SimpleQueue[Callable[[DrivingSeat], object]] = SimpleQueue()
         self._left = False
 
     def key(self, code: str, down: bool) -> None:
         """A key of a page goes down or up, by its place (`KeyboardEvent.code`); "": all go up."""
+        name = code.removeprefix("Key")
         if code == "Escape":
             self._left = True
+        elif not code:
+            self.do(DrivingSeat.release_all)
         else:
-            self._keys.put((code.removeprefix("Key"), down))
+            self.do(lambda seat: seat.press(name) if down else seat.release(name))
+
+    def do(self, what: Callable[[DrivingSeat], object]) -> None:
+        """Something is done in the seat, by whatever means."""
+        self._done.put(what)
 
     def open(self, bridge: Bridge, vehicle: str) -> None:
         """The page has its own map."""
 
     def read(self, seat: DrivingSeat) -> bool:
-        """Hand the keys on; False once the person has left."""
-        while not self._keys.empty():
-            key, down = self._keys.get()
-            if not key:
-                seat.release_all()
-            elif down:
-                seat.press(key)
-            else:
-                seat.release(key)
+        """Do what has been done; False once the person has left."""
+        while not self._done.empty():
+            self._done.get()(seat)
         return not self._left
 
     def show(self, view: View) -> None:
@@ -62,8 +66,10 @@ class AtThePage(AtTheWheel):
     """
 
     def __init__(self, vehicle: str, stage: Stage) -> None:
-        stage.screen = self._page = PageScreen(vehicle)
-        super().__init__(vehicle, self._page, factor=stage.scenario.pace or 1.0)
+        driven = next(one for one in stage.scenario.vehicles.driven if one.id == vehicle)
+        remote = any(drive.remote_driving is not None for drive in driven.drives)
+        stage.screen = self._page = PageScreen(vehicle, remote=remote)
+        super().__init__(vehicle, self._page, stage.pace)
         self._stage = stage
 
     def tick(self, now_ns: int) -> None:

@@ -17,7 +17,7 @@ from network.base import Cause, LinkModel
 from network.draws import Draws, key_of
 from network.five_qi import BEST_EFFORT
 from network.packet import AREA, SERVER, Fate, Packets, Positions, Stage
-from network.settings import CellOutage
+from network.settings import CellOutage, LoadBurst
 from vehicles.driving.base import LinkView
 from vehicles.messages.kinds import MessageKind, StationIds
 from vehicles.messages.received import Received
@@ -246,9 +246,9 @@ class LinkSide:
         state = self._link.station_state()
         return state.rsrp_dbm[slots], state.sinr_db[slots]
 
-    def take_off_air(self, outage: CellOutage) -> None:
-        """Add a cell's outage to those of the scenario; see `LinkModel.take_off_air`."""
-        self._link.take_off_air(outage)
+    def impair(self, impairment: CellOutage | LoadBurst) -> None:
+        """Add something to what goes wrong in the scenario; see `LinkModel.impair`."""
+        self._link.impair(impairment)
 
     def expected_sinr_db(self, x_m: Floats, y_m: Floats) -> Floats:
         """The network's forecast for a vehicle at places, shape (n,) [dB]."""

@@ -31,6 +31,10 @@ class Timeline(NamedTuple):
     from_ns: list[int]
     values: list[Floats]
 
+    def of(self, cells: slice) -> Timeline:
+        """Return that of some of the cells."""
+        return Timeline(self.from_ns, [values[cells] for values in self.values])
+
 
 def sites_of(settings: NetworkSettings, bounds_m: Bounds) -> tuple[SiteSettings, ...]:
     """Return the sites that settings name, or else a grid of sites over an area.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network.arrays import Bools, Floats, Ints
+from network.ran.cells import Timeline
 from network.ran.fades import FadedPackets
 from network.ran.scheduler import Arrivals, Scheduler
 from network.ran.signals import Signals
@@ -26,6 +27,11 @@ class LayeredScheduler:
         self._cells = cells
         self.prbs = schedulers[0].prbs
         self.slot_ns = schedulers[0].slot_ns
+
+    def change_load(self, utilisation: Timeline) -> None:
+        """Go on under another background."""
+        for one, cells in zip(self._schedulers, self._cells, strict=True):
+            one.change_load(utilisation.of(cells))
 
     @property
     def by_qos(self) -> bool:

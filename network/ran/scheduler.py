@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -92,14 +93,15 @@ class Scheduler:
         bits_per_prb = (
             settings.background.efficiency_bps_hz * phy.SUBCARRIERS_PER_PRB * _DATA_SYMBOLS
         )
-        self._background = Background(
+        self._background_under = partial(
+            Background,
             cell_keys,
             seed,
             direction,
-            utilisation=utilisation,
             burst_blocks=burst_kb * 8000.0 / bits_per_prb,
             blocks_per_s=self.frame.blocks_per_s,
         )
+        self._background = self._background_under(utilisation=utilisation)
         self._queues = Queues(len(cell_keys))
         self._qos: QosQueues | None = None
         self._background_five_qi = settings.background.five_qi
@@ -134,6 +136,11 @@ class Scheduler:
         """Share of its blocks that each cell used lately (cells,)."""
         self.last_utilisation = self.utilisation
         """Share of its blocks that each cell used between the last two measurements (cells,)."""
+
+    def change_load(self, utilisation: Timeline) -> None:
+        """Go on under another background, which is the same as before up to now."""
+        # It is worked out from the beginning once more, as far as the one before had come.
+        self._background = self._background_under(utilisation=utilisation)
 
     @property
     def by_qos(self) -> bool:

@@ -31,8 +31,8 @@ class CoreSettings(Settings):
     server: Literal["gnb", "edge", "region", "cloud"] | ServerPathSettings = Field(
         "edge",
         description="Where user plane function and server stand: at the base station, at the "
-        "access ring's first node, at the operator's core, or beyond it in the internet; or the "
-        "way from the base station in one's own figures.",
+        "access ring's first node, at the operator's core, or beyond it in the internet of the "
+        "same country; or the way from the base station in one's own figures.",
     )
     backhaul_ms: float | None = Field(
         None,

@@ -77,8 +77,8 @@ class HandoverSettings(Settings):
         ge=0.0,
         le=6.0,
         description="Standard deviation of layer 1's measurements [dB], anew in each of its "
-        "periods and for each cell; 1.2 is within +-2 dB in 90 % (relative accuracy of TS 38.133 "
-        "clause 10.1.2), 0 measures exactly.",
+        "periods and for each cell; 1.2 is within +-2 dB in 90 %, and the difference of two cells "
+        "(relative accuracy of TS 38.133 clause 10.1.2.1.2) within +-2.8; 0 measures exactly.",
     )
     measurement_period_ms: int = Field(
         40,

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -14,14 +15,24 @@ from cosim.clock import NS_PER_S
 from cosim.live.guard import Guard
 from cosim.live.layout import lay_out
 from cosim.live.player import Player
-from cosim.live.stage import HardBrake, Outage, Stage
+from cosim.live.stage import HardBrake, Load, Outage, Stage
 from cosim.live.timeline import Timeline
 from cosim.live.watching import Watching
+from cosim.pace import Pace
 from cosim.recording import read_manifest, read_table
 from cosim.run import REPLAY, run
 from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
+from network.packet import Stage as PacketStage
 from tests.runs import run_scenario
+
+_MS = 1_000_000
+_ON_THE_AIR = {
+    "parent_id": [-1] * 4,
+    "uplink_cell": [""] * 4,
+    "downlink_cell": [""] * 4,
+    **{f"{stage.name.lower()}_ns": np.zeros(4, dtype=np.int64) for stage in PacketStage},
+}
 
 
 def _add_users(timeline: Timeline, time_s: float, **x_m: float) -> None:
@@ -67,7 +78,6 @@ def test_between_two_steps_everyone_is_on_the_way(timeline: Timeline) -> None:
 
 
 def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline) -> None:
-    ms = 1_000_000
     timeline.add(
         "packets",
         {
@@ -75,8 +85,9 @@ def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline)
             "sender": ["comes", "comes", "ego", "comes"],
             "receiver": ["ego", "ego", "server", "ego"],
             "fate": ["delivered", "delivered", "delivered", "radio"],
-            "sent_ns": np.array([1000, 1000, 1500, 1000]) * ms,
-            "ended_ns": np.array([1010, 1040, 1520, 1090]) * ms,
+            "sent_ns": np.array([1000, 1000, 1500, 1000]) * _MS,
+            "ended_ns": np.array([1010, 1040, 1520, 1090]) * _MS,
+            **_ON_THE_AIR,
         },
     )
     ego = timeline.number_of("ego")
@@ -84,6 +95,68 @@ def test_the_longest_delay_of_a_tenth_of_a_second_is_plotted(timeline: Timeline)
     series = timeline.series(ego, 2.0, 10.0)
     assert series.delay_ms.ravel().tolist() == pytest.approx([1.0, 40.0, 1.5, 20.0])
     assert series.speed_mps.tolist() == [[1.0, 1.0], [2.0, 2.0]]
+
+
+def test_packets_are_on_the_air_for_as_long_as_their_stages_say(timeline: Timeline) -> None:
+    sent_ms, ended_ms = np.array([1000, 1000, 1100, 1300]), np.array([1030, 1200, 1150, 1500])
+    timeline.add(
+        "packets",
+        {
+            **_ON_THE_AIR,
+            "packet_id": [1, 2, 3, 4],
+            "parent_id": [-1, 1, -1, -1],
+            "sender": ["ego", "ego", "server", "jumps"],
+            "receiver": ["area", "comes", "ego", "server"],
+            "fate": ["delivered", "delivered", "radio", "delivered"],
+            "uplink_cell": ["west/0", "west/0", "", "west/0"],
+            "downlink_cell": ["", "west/0", "west/0", ""],
+            "sent_ns": sent_ms * _MS,
+            "ended_ns": ended_ms * _MS,
+            "ul_queue_ns": np.array([10, 10, 0, 10]) * _MS,
+            "ul_air_ns": np.array([10, 10, 0, 190]) * _MS,
+            "dl_queue_ns": np.array([0, 150, 40, 0]) * _MS,
+        },
+    )
+    ego, comes = timeline.number_of("ego"), timeline.number_of("comes")
+    _add_users(timeline, 1.02, ego=10.0, comes=12.0, **{f"other{n}": 20.0 + n for n in range(9)})
+
+    def seen(at_s: float, lasts_s: float = 0.0) -> list[list[float]]:
+        rows = timeline.air(timeline.frame(at_s), ego, lasts_s).packets
+        return sorted([round(value, 3) for value in row] for row in rows.tolist())
+
+    # Up to the end of its way up, once for all who get it; down from when it waits for its turn.
+    assert seen(1.01) == [[ego, 0, 0, 0.5, 0]]
+    assert seen(1.03) == []
+    assert seen(1.125) == [[ego, 0, 1, 0.375, 1], [comes, 0, 1, 0.5, 0]]
+    # Those who are too far away aren't shown, and others for long enough to be seen.
+    assert seen(1.4) == []
+    assert [row[:3] for row in seen(1.2, lasts_s=0.3)] == [[ego, 0, 0], [ego, 0, 1], [comes, 0, 1]]
+
+
+def test_of_many_packets_a_few_are_shown_and_all_that_get_lost(timeline: Timeline) -> None:
+    many = 1000
+    instants_ns = (1_000_000_000 + np.arange(many) * 977_123) // 1
+    timeline.add(
+        "packets",
+        {
+            **{name: np.zeros(many, dtype=np.int64) for name in _ON_THE_AIR},
+            "packet_id": np.arange(many),
+            "parent_id": np.full(many, -1),
+            "sender": ["server"] * many,
+            "receiver": ["ego"] * many,
+            "fate": ["radio", *["delivered"] * (many - 1)],
+            "uplink_cell": [""] * many,
+            "downlink_cell": ["west/0"] * many,
+            "sent_ns": instants_ns,
+            "ended_ns": instants_ns + 10 * _MS,
+        },
+    )
+    ego = timeline.number_of("ego")
+    one, later = (timeline.air(timeline.frame(at_s), ego, 1.0).packets for at_s in (1.99, 1.993))
+    assert 20 <= len(one) <= 64
+    assert one[:, 4].sum() == 1
+    # The same ones, a little farther.
+    assert np.isin(np.round(one[:, 3] + 0.003, 4), np.round(later[:, 3], 4)).mean() > 0.9
 
 
 def test_decisions_are_listed_when_they_change(timeline: Timeline) -> None:
@@ -107,8 +180,8 @@ def test_decisions_are_listed_when_they_change(timeline: Timeline) -> None:
 
 
 def test_a_player_pauses_steps_and_ends(timeline: Timeline) -> None:
-    player = Player(timeline, live=False)
-    player.speed = 2.0
+    player = Player(timeline, None)
+    player.play_at(2.0)
     player.move_on(0.25)
     assert player.time_s == 1.5
     player.toggle()
@@ -126,18 +199,54 @@ def test_a_player_pauses_steps_and_ends(timeline: Timeline) -> None:
 
 
 def test_a_player_goes_along_with_a_run_until_the_person_goes_back(timeline: Timeline) -> None:
-    player = Player(timeline, live=True)
+    player = Player(timeline, Pace())
     player.move_on(0.05)
     assert player.time_s == pytest.approx(1.9)
     _add_users(timeline, 5.0, ego=50.0)
     player.move_on(0.05)
     assert player.time_s == pytest.approx(4.9)
-    player.toggle()
-    player.move_on(0.05)
-    assert player.time_s == pytest.approx(4.9)
+    player.step(-1)
+    assert (player.time_s, player.following) == (2.0, False)
     player.follow()
     player.move_on(0.05)
     assert player.following
+    timeline.ended = "the run has ended"
+    player.move_on(0.05)
+    assert (player.time_s, player.following, player.playing) == (5.0, False, False)
+
+
+def test_a_player_that_goes_along_with_a_run_holds_it(timeline: Timeline) -> None:
+    pace = Pace()
+    player = Player(timeline, pace)
+    player.toggle()
+    assert (pace.held, player.playing, player.following) == (True, False, True)
+    player.move_on(0.05)
+    assert player.time_s == 2.0
+    # A look back leaves it held; from the newest step on, another one is the run's.
+    player.step(-1)
+    player.step(1)
+    player.step(1)
+    assert player.following
+    _add_users(timeline, 3.0, ego=30.0)
+    for _ in range(200):
+        player.move_on(0.05)
+    assert player.time_s == 3.0
+    player.toggle()
+    assert not pace.held
+    # Whoever looks back pauses what they see, and nothing else.
+    player.play_at(0.5)
+    player.toggle()
+    assert (pace.held, player.playing) == (False, False)
+
+
+def test_a_run_that_nobody_looks_on_is_not_held(tmp_path: Path) -> None:
+    scenario = load_scenario(find_scenario("highway_brake"), [])
+    stage = Stage(scenario, tmp_path, live=True)
+    with stage.open_page():
+        with stage.open_page():
+            stage.pace.hold()
+        assert stage.pace.held
+    assert not stage.pace.held
 
 
 def test_the_layout_covers_the_road_it_is_made_of() -> None:
@@ -178,10 +287,28 @@ def test_a_light_shows_its_last_change(timeline: Timeline) -> None:
 
 
 def test_the_page_of_a_run_says_what_its_tables_say(tmp_path: Path) -> None:
+    class Holding(Watching):
+        held_at_ns: list[int] = []
+
+        def tick(self, now_ns: int) -> None:
+            super().tick(now_ns)
+            if now_ns == NS_PER_S:
+                # Held, a step on, and let go on.
+                self.pace.hold()
+                hands = threading.Timer(0.3, self.pace.hold, [now_ns + NS_PER_S // 10])
+                hands.start()
+                threading.Timer(0.9, self.let_go, [now_ns]).start()
+            self.now_ns = now_ns
+
+        def let_go(self, _held_ns: int) -> None:
+            self.held_at_ns.append(self.now_ns)
+            self.pace.go_on()
+
     changed = ["duration_s=5", "events=[]", "pace=100"]
     scenario = load_scenario(find_scenario("highway_brake"), changed)
     stage = Stage(scenario, tmp_path / "observed", live=True)
-    outcome = run(scenario, tmp_path / "observed", onlooker=Watching(stage))
+    outcome = run(scenario, tmp_path / "observed", onlooker=Holding(stage))
+    assert Holding.held_at_ns == [NS_PER_S + NS_PER_S // 10]
     assert (
         outcome.digest
         == run_scenario("highway_brake", tmp_path / "alone", "duration_s=5", "events=[]").digest
@@ -198,6 +325,8 @@ def test_what_is_brought_into_a_run_becomes_its_scenario(tmp_path: Path) -> None
         def tick(self, now_ns: int) -> None:
             if now_ns == 3 * NS_PER_S:
                 stage.ask(Outage("west", 2.0))
+                stage.ask(Load("east", 1.3, 2.0))
+                stage.ask(Load("east", -1.0, 2.0))
                 stage.ask(HardBrake("lead", 6.0))
             super().tick(now_ns)
 
@@ -205,11 +334,16 @@ def test_what_is_brought_into_a_run_becomes_its_scenario(tmp_path: Path) -> None
     scenario = load_scenario(find_scenario("highway_brake"), changed)
     stage = Stage(scenario, tmp_path / "touched", live=True)
     outcome = run(scenario, tmp_path / "touched", onlooker=Meddling(stage))
-    outage = stage.timeline.entries(4.0, set(), 1)[0]
-    assert (outage.kind, outage.text) == ("cell_outage", "cell west, until 5.002 s")
+    told = {entry.kind: entry.text for entry in stage.timeline.entries(4.0, set(), 9)}
+    assert told["cell_outage"] == "cell west, until 5.002 s"
+    assert told["load_burst"] == "cell east, prb_utilisation 1.3, until 5.002 s"
+    assert "prb_utilisation" in told["refused"]
     handovers = read_table(tmp_path / "touched", "handovers").query("id == 'ego'")
     left = handovers[handovers["time_s"].between(3.0, 5.0)].iloc[0]
     assert left["from_cell"].startswith("west/")
+    cells = read_table(tmp_path / "touched", "cells").query("cell.str.startswith('east/')")
+    used = cells.groupby("time_s", observed=True)["downlink_utilisation"].mean()
+    assert used.loc[4.0:5.0].min() > 0.9 > 0.5 > used.loc[:3.0].max()
     lead = read_table(tmp_path / "touched", "road_users").query("id == 'lead'")
     assert lead["speed_mps"].iloc[-1] < lead["speed_mps"].iloc[0] - 15.0
 

@@ -1,9 +1,11 @@
 """A real browser on the page of a command, for the tests."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from subprocess import Popen
 
 import pytest
@@ -12,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
+SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", "runs/screenshots"))
 _READY_MS = 60_000
 # A browser that draws by processor alone beside a run is slow to answer.
 expect.set_options(timeout=30_000)
@@ -42,3 +45,8 @@ def open_page(page: Page, url: str) -> None:
     """Open it, and wait until it shows the picked vehicle."""
     page.goto(url)
     page.wait_for_function("window.roadScene?.users && roadScene.ring.visible", timeout=_READY_MS)
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep what a page looks like, for people: in `$SCREENSHOTS`, or in `runs/screenshots`."""
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")

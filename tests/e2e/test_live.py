@@ -12,9 +12,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from cosim.live.server import PageServer
+from cosim.live.stage import recorded as recorded_stage
 from cosim.recording import read_manifest, read_table
-from tests.e2e.browser import address_of, headless_browser, needs_chromium, open_page
+from tests.e2e.browser import (
+    address_of,
+    headless_browser,
+    keep_picture,
+    needs_chromium,
+    open_page,
+)
 from tests.e2e.conftest import run_cosim
+from tests.runs import run_scenario
 
 pytestmark = needs_chromium
 
@@ -81,6 +90,35 @@ def test_a_recorded_run_is_watched_with_the_keyboard(
     page.close()
 
 
+def test_lights_and_packets_are_drawn_as_recorded(browser: Browser, tmp_path: Path) -> None:
+    run_scenario("green_wave", tmp_path / "run", "duration_s=18", "expect={}")
+    with PageServer(stage := recorded_stage(tmp_path / "run"), port=0) as server:
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        open_page(page, server.url)
+        page.keyboard.press("End")
+        expect(page.get_by_text("18.0 of 18.0 s")).to_be_visible()
+        ego = stage.timeline.number_of("ego")
+        packets = stage.timeline.air(stage.timeline.frame(18.0), ego, 0.6).packets
+        drawn = [int(((packets[:, 2] == down) & (packets[:, 4] == 0)).sum()) for down in (0, 1)]
+        assert min(drawn) > 0
+        page.wait_for_function(
+            "counts => counts.every((count, kind) => "
+            "roadScene.packets.kinds[kind].geometry.attributes.position.count === count)",
+            arg=drawn,
+        )
+        lights = read_table(tmp_path / "run", "traffic_lights").groupby("id")["state"].last()
+        heads = stage.layout.content["signals"]["heads"]
+        lit = [lights[light][link].lower() for light, link, *_ in heads]
+        assert page.evaluate("roadScene.signals.shown") == lit
+        assert {"r", "y", "g"} == set(lit)
+        keep_picture(page, "lights, chase")
+        page.keyboard.press("2")
+        page.keyboard.press("l")
+        page.wait_for_timeout(1000)
+        keep_picture(page, "packets, top, dark")
+        page.close()
+
+
 @pytest.mark.slow
 def test_pages_come_and_go_and_leave_the_run_as_it_was(
     browser: Browser, recorded: Path, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
@@ -105,54 +143,49 @@ def test_pages_come_and_go_and_leave_the_run_as_it_was(
     assert read_manifest(out)["digest"] == read_manifest(recorded)["digest"]
 
 
-def test_a_person_drives_in_the_browser(
-    browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
-) -> None:
-    out = tmp_path / "driven"
-    process = start_cosim("drive", "highway_brake", "--record", out, "--port", 0)
-    page = browser.new_page(viewport={"width": 1366, "height": 768})
-    open_page(page, address_of(process))
-    heading = "roadScene.users[roadScene.place.get(roadScene.picked) + 4]"
-    assert page.evaluate(heading) == pytest.approx(0.0, abs=0.01)
-    page.keyboard.down("w")
-    page.keyboard.down("a")
-    expect(page.get_by_text(re.compile("throttle 100%, brake 0%, left"))).to_be_visible()
-    page.wait_for_function(f"{heading} > 0.03", timeout=60_000)
-    page.screenshot(path=tmp_path / "driving.png")
-    # Whoever looks elsewhere lets everything go.
-    page.evaluate("window.dispatchEvent(new Event('blur'))")
-    expect(page.get_by_text(re.compile("throttle 0%, brake 0%, straight"))).to_be_visible()
-    page.keyboard.press("Escape")
-    assert process.wait(timeout=60) == 0
-    page.close()
-    steering = read_table(out, "inputs")["steering"]
-    assert (steering.max(), steering.min(), steering.iloc[-1]) == (1.0, 0.0, 0.0)
-    ego = read_table(out, "road_users").query("id == 'ego'")
-    assert ego["heading_rad"].max() > 0.03
-    assert ego["y_m"].iloc[-1] > ego["y_m"].iloc[0] + 0.3
-    assert read_manifest(out)["people"] == ["ego"]
-
-
-def test_an_outage_is_brought_into_a_run(
+def test_people_hold_a_run_and_bring_things_into_it(
     browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
 ) -> None:
     out = tmp_path / "touched"
     # What it expects holds with both cells on the air.
     unasked = ("--set", "expect={}")
     process = start_cosim("run", *SCENARIO, *unasked, "--out", out, "--live", "--port", 0, "-q")
-    page = browser.new_page(viewport={"width": 1024, "height": 640})
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
     open_page(page, address_of(process))
+    page.keyboard.press("Space")
+    expect(page.get_by_text("paused", exact=True)).to_be_visible()
+    expect(_clock(page)).to_have_text(re.compile(r"^([\d.]+) of \1 s$"))
+    held_s = _shown_s(page)
+    time.sleep(0.7)
+    assert _shown_s(page) == held_s
+    page.keyboard.press("ArrowRight")
+    expect(_clock(page)).to_have_text(f"{held_s + 0.1:.1f} of {held_s + 0.1:.1f} s")
+
     page.get_by_role("button", name="off the air").click()
+    page.get_by_label("Cell or site").click()
+    page.get_by_role("option", name="east", exact=True).click()
+    page.get_by_label("of [%]").fill("150")
+    page.get_by_role("button", name="load burst").click()
+    page.keyboard.press("Space")
     rows = page.get_by_role("row")
     expect(rows.filter(has_text="cell_outage")).to_contain_text("cell west")
+    expect(rows.filter(has_text="load_burst")).to_contain_text("cell east, prb_utilisation 1.5")
     expect(rows.filter(has_text=re.compile("handover.*west/", re.S)).first).to_be_visible()
-    page.screenshot(path=tmp_path / "outage.png")
+    time.sleep(2.0)
+    keep_picture(page, "outage and load burst")
     page.close()
     assert process.wait(timeout=90) == 0
     manifest = read_manifest(out)
     assert manifest["injected"] is True
-    [outage] = manifest["scenario"]["network"]["impairments"]
+    outage, burst = manifest["scenario"]["network"]["impairments"]
     assert (outage["kind"], outage["cell"]) == ("cell_outage", "west")
+    assert (burst["kind"], burst["cell"], burst["prb_utilisation"]) == ("load_burst", "east", 1.5)
+    # No later than what it was brought in after: the run was held.
+    assert outage["from_s"] == pytest.approx(held_s + 0.1, abs=0.1)
+    packets = read_table(out, "packets").query("fate == 'delivered' and downlink_cell != ''")
+    late_ms = (packets["ended_ns"] - packets["sent_ns"]) * 1e-6
+    before = packets["ended_ns"] * 1e-9 < burst["from_s"]
+    assert late_ms[~before].median() > 2 * late_ms[before].median()
 
 
 def test_other_machines_need_the_token(

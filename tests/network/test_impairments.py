@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from network.base import Cause
 from network.link import Link
 from network.packet import AREA, SERVER, Fate, Packets, Stage
-from network.settings import NetworkSettings
+from network.settings import CellOutage, LoadBurst, NetworkSettings
 from tests.network.test_link import MS, ROAD, SECOND, SITES, Drive, road, rows, stage_ms
 
 EVERY_20_MS = np.arange(0, SECOND, 20 * MS)
@@ -285,6 +285,27 @@ def test_a_burst_is_a_load() -> None:
     by_burst = upload({"kind": "load_burst", **burst}).to(2 * SECOND).table()
     by_load = upload(load=[burst]).to(2 * SECOND).table()
     assert rows(by_burst) == rows(by_load) != rows(upload().to(2 * SECOND).table())
+
+
+@pytest.mark.parametrize("background", [{}, {"five_qi": 2}])
+@pytest.mark.parametrize("layers", [{}, {"lte": {"architecture": "SA"}}])
+@pytest.mark.parametrize(
+    "impairment",
+    [
+        LoadBurst(kind="load_burst", cell="west", from_s=0.5, to_s=0.9, prb_utilisation=1.4),
+        CellOutage(kind="cell_outage", cell="west", from_s=0.5, to_s=0.9),
+    ],
+)
+def test_what_is_brought_in_is_as_if_it_had_been_known(
+    impairment: LoadBurst | CellOutage, layers: dict[str, Any], background: dict[str, Any]
+) -> None:
+    changes = {"background": {"prb_utilisation": 0.6, **background}, **layers}
+    known = upload(impairment.model_dump(), **changes).to(498 * MS, 2 * SECOND)
+    brought = upload(**changes).to(498 * MS)
+    brought.link.impair(impairment)
+    assert rows(brought.to(2 * SECOND).table()) == rows(known.table())
+    untouched = upload(**changes).to(498 * MS, 2 * SECOND)
+    assert rows(untouched.table()) != rows(known.table())
 
 
 # All at once

@@ -123,7 +123,7 @@ def test_an_unloaded_cell_takes_a_few_milliseconds() -> None:
     for part in (up, down):
         assert (stage_ms(part, Stage.BACKHAUL) == 0.215).all()
         assert (stage_ms(part, Stage.CORE) >= 0.2).all()
-        assert stage_ms(part, Stage.CORE).mean() == pytest.approx(0.204, abs=0.001)
+        assert stage_ms(part, Stage.CORE).mean() == pytest.approx(0.2024, abs=0.0005)
         assert (stage_ms(part, Stage.INTERRUPTION) == 0.0).all()
     assert (stage_ms(up, Stage.SERVER) == 1.0).all()
     total_up = (up.ended_ns - up.sent_ns) / MS
@@ -145,7 +145,7 @@ def test_nothing_is_faster_than_the_least_latency() -> None:
 
 @pytest.mark.parametrize(
     ("server", "backhaul_ms", "least_ms"),
-    [("gnb", 0.0, 0.2), ("edge", 0.43, 0.2), ("region", 1.98, 0.2), ("cloud", 2.38, 0.5)],
+    [("gnb", 0.0, 0.2), ("edge", 0.43, 0.2), ("region", 1.95, 0.2), ("cloud", 2.35, 0.5)],
 )
 def test_the_way_to_the_server_counts_both_ways(
     server: str, backhaul_ms: float, least_ms: float

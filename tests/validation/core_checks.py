@@ -52,9 +52,9 @@ def _scaled(**factors: float) -> Callable[[Any], Any]:
 
 
 @check(
-    "transport to a server at gNB, M1, core: p99.99 of both ways",
-    source="Lucas-Estan et al., IEEE TVT 2022 (10.1109/TVT.2022.3224614), by way of a survey; "
-    "that the figures are for both ways was worked out from 200 us a node and 2e5 km/s",
+    "transport to a server at gNB, M1, core: p99.99 up and down together",
+    source="Coll-Perales et al., TVT 2022 (3224614), by way of a survey; their code gives the same "
+    "with 10 % of the links, 80 vehicles/km, T = 100 ms. Queueing is laid through these figures",
     unit="ms",
     tolerance=0.003,
     faults=[
@@ -72,17 +72,18 @@ def transport() -> Comparison:
         core = _core(server=server)
         there = core.up(start, random.uniform(size=n), _nobody(n))[:, 3]
         back = core.down(start, random.uniform(size=n))[:, 3]
-        ours.append(float(np.quantile(there + back, 0.9999)) / MS)
+        ours.append(float(np.quantile([there, back], 0.9999, axis=1).sum()) / MS)
     return Comparison(ours, [0.422, 0.875, 2.396])
 
 
 @check(
-    "internet behind a remote peering: mean, p90, p99.99",
-    source="Lucas-Estan et al., IEEE TVT 2022 (10.1109/TVT.2022.3224614), by way of a survey",
+    "the internet beyond the core, there and back: mean, p90, p99.99",
+    source="Candela et al. 2020, round trips within Italy, from the code of Coll-Perales et al., "
+    "TVT 2022 (3224614); the tail is laid through these figures",
     unit="ms",
     tolerance=0.05,
     faults=[
-        Fault("one slope", f"{CORE}:PLACEMENTS", _scaled(far=12.764 / 10.032)),
+        Fault("one slope", f"{CORE}:PLACEMENTS", _scaled(far=0.7)),
         Fault("least left out", f"{CORE}:PLACEMENTS", _scaled(least=0.0)),
         Fault("a tenth of the tail", f"{CORE}:PLACEMENTS", _scaled(far=0.1)),
     ],
@@ -92,7 +93,7 @@ def internet() -> Comparison:
     luck = np.concatenate([even, 1.0 - np.array([0.9, 0.9999])])
     plan = _core(server="cloud").up(np.zeros(len(luck), dtype=np.int64), luck, _nobody(len(luck)))
     ms = (plan[:, 2] - plan[:, 1]) / MS
-    return Comparison([ms[:-2].mean(), *ms[-2:]], [13.0, 29.9, 99.2])
+    return Comparison(2.0 * np.array([ms[:-2].mean(), *ms[-2:]]), [10.77, 20.69, 97.25])
 
 
 @check(

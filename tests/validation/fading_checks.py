@@ -81,6 +81,32 @@ def rician() -> Comparison:
 
 
 @check(
+    "K factor and delay spread of UMa, UMi, RMa at 3.5 GHz",
+    source="TR 38.901 T7.5-6 (V16, V17), as NVIDIA Sionna's model files have it; UMa as at 6 GHz",
+    unit="dB, dB, ns, ns",
+    tolerance=np.tile([0.1, 0.1, 0.05, 0.05], 3),
+    faults=[
+        Fault("UMi's K spread for UMa", "network.radio.fading:_MULTIPATH",
+              lambda table: {**table, "UMa": table["UMa"]._replace(k_sigma_db=5.0)}),
+        Fault("carriers under 6 GHz as they are", "network.radio.fading:_MULTIPATH",
+              lambda table: {**table, "UMa": table["UMa"]._replace(least_ghz=0.5)}),
+    ],
+)  # fmt: skip
+def multipath() -> Comparison:
+    ours = []
+    for scenario in ("UMa", "UMi", "RMa"):
+        fading = Fading(scenario, 3.5, seed=1)
+        k_db = 10.0 * np.log10(_links(fading).k)
+        bands_hz = fading._coherence_los_hz, fading._coherence_nlos_hz
+        ours += [np.median(k_db), k_db.std(), *(1e9 / (5.0 * hz) for hz in bands_hz)]
+    # 10^(-6.955 - 0.0963 lg 6), 10^(-6.28 - 0.204 lg 6); 10^(-7.14 - 0.24 lg 4.5), ...
+    return Comparison(
+        ours,
+        [9.0, 3.5, 93.34, 364.13, 9.0, 5.0, 50.49, 103.09, 7.0, 4.0, 32.36, 37.15],
+    )  # fmt: skip
+
+
+@check(
     "mean capacity of a narrow Rayleigh channel at 10 dB",
     source="exp(1/SNR) E1(1/SNR) / ln 2 in closed form",
     unit="bit/s/Hz",

@@ -97,8 +97,8 @@ def layer_3_filter() -> Comparison:
 
 @check(
     "layer 1 errors: share within 2 dB, correlation between cells, what the L3 filter leaves",
-    source="closed forms: normal with sigma 1.216 dB is within +-2 dB in 90 % (relative "
-    "accuracy of TS 38.133 10.1.2, from memory); filtered, sigma sqrt(a / (2 - a)), a = 1/2^(k/4)",
+    source="closed forms: normal with sigma 1.216 dB is within +-2 dB in 90 %; filtered, sigma "
+    "sqrt(a / (2 - a)), a = 1/2^(k/4)",
     tolerance=[0.01, 0.03, 0.02, 0.02],
     faults=[
         Fault("anew at every measurement", f"{HERE}:layer_1_period_ms", lambda _: lambda _ms: 40.0),
@@ -235,7 +235,8 @@ def radio_link_failure() -> Comparison:
 
 @check(
     "handover interruption, mean and bounds",
-    source="TS 38.331 cl. 12 (RRC 10 ms); TS 38.133 6.1.1.2.2 (T_IU, 20 ms, T_delta, 2 ms)",
+    source="TS 38.331 cl. 12 (RRC 10 ms); TS 38.133 A.14.2.1.1.3 (T_processing 20, T_delta up to "
+    "20, T_margin 2 ms); T_IU up to 10, random access 6 ms",
     unit="ms",
     tolerance=[0.3, 0.2, 0.2],
     faults=[

@@ -151,7 +151,8 @@ def a5_time_to_trigger() -> Comparison:
 
 @check(
     "layer 1 measurement period by SMTC period",
-    source="TS 38.133 9.2.5.2, FR1, no DRX: max(200 ms, 5 SMTC periods) (from memory)",
+    source="TS 38.133 Table 9.2.5.2-1, FR1, no DRX: max(200 ms, 5 SMTC periods) (V16.29.0, as "
+    "quoted in public)",
     unit="ms",
     tolerance=1e-6,
     faults=[

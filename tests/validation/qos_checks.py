@@ -67,7 +67,7 @@ def _sojourns(streams: list[tuple[int, Any, Any]], slots: int) -> list[tuple[Flo
 
 @check(
     "sojourn of two priority classes",
-    source="M/G/1 preemptive-resume: E[S]/(1-s') + R/((1-s')(1-s)) (Kleinrock vol. 2, from memory)",
+    source="M/G/1 preemptive-resume: E[S]/(1-s') + R/((1-s')(1-s)) (an event simulation agrees)",
     unit="slots",
     tolerance=[0.6, 3.5],
     faults=[
@@ -94,7 +94,7 @@ def priority() -> Comparison:
 
 @check(
     "sojourn by size where non-GBR flows share",
-    source="M/G/1 processor sharing: x / (1 - rho) for work x (Kleinrock vol. 2, from memory)",
+    source="M/G/1 processor sharing: x / (1 - rho) for work x (an event simulation agrees)",
     tolerance=[0.25, 0.25, 0.25],
     faults=[
         Fault("first come, first served", f"{QOS}:_Queue", lambda q: lambda a, b, _: q(a, b, True)),

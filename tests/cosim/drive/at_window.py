@@ -20,6 +20,7 @@ from cosim.drive.seat import DrivingSeat
 from cosim.drive.view import View
 from cosim.drive.wheel import AtTheWheel
 from cosim.drive.window import Window
+from cosim.pace import Pace
 from cosim.run import run
 from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
@@ -74,7 +75,7 @@ def main(name: str, run_dir: str, *more: str) -> None:
     script = REVERSE if "reverse" in more else SCRIPT
     with PressedWindow(Path(run_dir), script) as window:
         # Twice the wall clock's pace, where the machine can.
-        run(scenario, Path(run_dir), onlooker=AtTheWheel(vehicle, window, factor=2.0))
+        run(scenario, Path(run_dir), onlooker=AtTheWheel(vehicle, window, Pace(2.0)))
         window.keep()
 
 

@@ -105,15 +105,18 @@ def test_a_gamepad_steers_and_its_triggers_are_the_pedals(monkeypatch: pytest.Mo
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     seat = DrivingSeat()
     with Window((320, 240)) as window:
-        for axis, value in ((0, -16384), (5, 32767), (4, 8192)):
+        for axis, value in ((0, -18022), (5, 32767), (4, 7864)):
             pygame.event.post(
                 pygame.event.Event(pygame.CONTROLLERAXISMOTION, axis=axis, value=value)
             )
         assert window.read(seat)
-        assert seat.read(0) == Inputs(steering=0.5, throttle=1.0, brake=0.25)
+        shoulder = pygame.CONTROLLER_BUTTON_RIGHTSHOULDER
+        pygame.event.post(pygame.event.Event(pygame.CONTROLLERBUTTONDOWN, button=shoulder))
+        assert window.read(seat)
+        assert seat.read(0) == Inputs(steering=0.5, throttle=1.0, brake=0.2, reverse=True)
         pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
         assert window.read(seat)
-        assert seat.read(0) == Inputs()
+        assert seat.read(0) == Inputs(reverse=True)
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
         assert not window.read(seat)
 
