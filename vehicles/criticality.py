@@ -90,13 +90,13 @@ def find_leader(
 
 
 def time_to_collision_s(road: RoadAhead, ego: EgoState, others: Bodies, leader: Leader) -> float:
-    """TTC with who is in the way: it along its path, the other straight on, at constant speeds [s].
+    """TTC with who is in the way, at constant speeds along the path [s].
 
-    Infinite when the gap doesn't close, and when the other will be out of the way by then, as who
-    crosses, and oncoming traffic where the path turns across it.
+    Infinite when the gap doesn't close. Oncoming traffic doesn't follow the path where that turns
+    across it: it goes straight on, and counts if it will still be in the way by then.
     """
     ttc_s = leader.time_to_collision_s(ego.speed_mps)
-    if not np.isfinite(ttc_s):
+    if leader.speed_mps >= 0.0 or not np.isfinite(ttc_s):
         return ttc_s
     one = others.take(np.array([leader.row]))
     way_m = ttc_s * one.speed_mps
