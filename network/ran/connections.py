@@ -20,6 +20,7 @@ from network.ran.measurement import RadioLinkMonitor
 from network.ran.reception import Reception
 from network.ran.secondary import SecondaryCells
 from network.ran.triggers import HandoverTriggers
+from network.settings import NetworkSettings
 
 # Handed over to, the target asks for a preamble and an answer; three exchanges re-establish.
 _ROUND_TRIPS_TO_ACCESS, _ROUND_TRIPS_TO_REESTABLISH = 1, 3
@@ -83,6 +84,7 @@ class Connections:
         self._commands: deque[_Command] = deque()
         # By the layer that is gone to.
         self._delays = [HandoverDelays(layer.settings.handover, seed) for layer in layers]
+        self._inter_rat_ns = np.array([_inter_rat_ns(layer.settings) for layer in layers])
         self._reception = reception
         # The cell that a station is connected to; in EN-DC its master's, which data needn't take.
         self._serving = np.full(stations, NO_CELL)
@@ -358,7 +360,9 @@ class Connections:
             return
         source = self._serving[stations]
         self._cause[stations] = cause
+        other_rat = self._lte[source] != self._lte[target]
         span = self._access_ns(stations, target)
+        span += np.where(other_rat, self._inter_rat_ns[self._layer_of_cell[target]], 0)
         self._block(stations, self._now_ns + span)
         self._enter_cell(stations, target)
         self._failures.handed_over(stations, source, target, self._now_ns)
@@ -543,6 +547,14 @@ class Connections:
         """
         served = ~self._accessing & np.isin(self._serving, cells)
         self._block(np.flatnonzero(served), NEVER)
+
+
+def _inter_rat_ns(settings: NetworkSettings) -> int:
+    """Return how much longer RRC takes with a handover from the other technology [ns]."""
+    if settings.lte is None:
+        return 0
+    longer_ms = settings.lte.inter_rat_processing_ms - settings.handover.rrc_processing_ms
+    return round(max(longer_ms, 0.0) * NS_PER_MS)
 
 
 def _instant(command: _Command) -> int:

@@ -16,8 +16,9 @@ from network.ran.background import Background
 from network.ran.cells import Timeline
 from network.ran.fades import FadedPackets
 from network.ran.frame import Frame
-from network.ran.qos import Admission, Job, QosQueues
+from network.ran.qos import Admission, QosQueues
 from network.ran.queue import Queues
+from network.ran.turns import Job
 from network.settings import NetworkSettings
 
 HEADER_BYTES = 40
@@ -236,8 +237,8 @@ class Scheduler:
                     job.packet_id,
                     job.arrival_ns,
                     job.limit_ns,
-                    max(job.first_slot, 0),
-                    max(job.last_slot, 0),
+                    max(job.first, 0),
+                    max(job.last, 0),
                     through,
                     *self._outlook.pop(job.packet_id),
                 )
@@ -245,7 +246,8 @@ class Scheduler:
             ],
             dtype=np.int64,
         ).T
-        arrival, limit, first, last, served, sent, slots, through = rows[1:]
+        arrival, limit, _, _, served, sent, slots, through = rows[1:]
+        first, last = self.frame.slot_of(rows[3:5])
         plan, fate = self._plan(arrival, limit, first, last, served > 0, sent, slots, through > 0)
         return rows[0], plan, fate
 
@@ -331,17 +333,19 @@ class Scheduler:
         instants = np.concatenate([packets.instant_ns, instant_ns])
         ids = np.concatenate([packets.packet_id, np.full(others, -1)])
         order = np.lexsort((ids, instants))
+        deadlines = np.concatenate([packets.deadline_ns, instant_ns + self._discard_ns])
         columns = (
             np.concatenate([packets.cell, cell]),
             np.concatenate([five_qi, np.full(others, self._background_five_qi)]),
-            -(-(instants + self._lead_ns) // self.slot_ns),
             ids,
             np.concatenate([work, burst]),
+            self.frame.blocks_from(instants + self._lead_ns),
+            self.frame.blocks_from(deadlines),
             instants,
-            np.concatenate([packets.deadline_ns, instant_ns + self._discard_ns]),
+            deadlines,
         )
-        for where, number, slot, *job in np.stack(columns, axis=1)[order].tolist():
-            self._qos.add(where, number, slot, Job(*job))
+        for where, number, *job in np.stack(columns, axis=1)[order].tolist():
+            self._qos.add(where, number, Job(*job))
 
     def _admitted(self, packets: Arrivals, work: Ints) -> Ints:
         """Return the 5QIs that packets are served by: best effort where a flow doesn't fit."""
@@ -350,15 +354,17 @@ class Scheduler:
         served_by = packets.five_qi.copy()
         guaranteed = np.flatnonzero(is_guaranteed(served_by))
         order = np.lexsort((packets.packet_id[guaranteed], packets.instant_ns[guaranteed]))
-        for row in guaranteed[order].tolist():
-            blocks_per_s = self._guaranteed_bps * int(work[row]) / (8 * packets.size_bytes[row])
-            if not self._admission.admit(
-                int(packets.cell[row]),
-                int(packets.station_key[row]),
-                int(served_by[row]),
-                float(blocks_per_s / self.frame.blocks_per_s),
-                int(packets.instant_ns[row]),
-            ):
+        rows = guaranteed[order]
+        blocks_per_s = self._guaranteed_bps * work[rows] / (8 * packets.size_bytes[rows])
+        flows = (
+            packets.cell[rows],
+            packets.station_key[rows],
+            served_by[rows],
+            blocks_per_s / self.frame.blocks_per_s,
+            packets.instant_ns[rows],
+        )
+        for row, *flow in zip(*(column.tolist() for column in (rows, *flows)), strict=True):
+            if not self._admission.admit(*flow):
                 served_by[row] = BEST_EFFORT
         return served_by
 

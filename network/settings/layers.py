@@ -39,7 +39,14 @@ class LteSettings(Settings):
         15.0,
         ge=0.0,
         le=1000.0,
-        description="RRC reconfiguration with a handover to LTE [ms] (TS 36.331 clause 11.2).",
+        description="RRC reconfiguration with a handover in LTE [ms] (TS 36.331 clause 11.2).",
+    )
+    inter_rat_processing_ms: float = Field(
+        50.0,
+        ge=0.0,
+        le=1000.0,
+        description="RRC of a handover from NR to LTE or back [ms] (TS 38.133 clause 6.1.2.1, TS "
+        "36.133 clause 5.3.4).",
     )
     scg_processing_ms: float = Field(
         16.0,

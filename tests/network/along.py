@@ -48,18 +48,20 @@ def drive_along(
     speed_mps: float = 20.0,
     packet_every_ms: int = 10,
     step_ms: int = 100,
+    cars: int = 1,
     lte_levels: Levels | None = None,
     **block: Any,
 ) -> Driven:
-    """Drive a car from x = 0; its levels are those given, each cell is a site of its own.
+    """Drive cars from x = 0; their levels are those given, each cell is a site of its own.
 
     Args:
         levels: The cells' levels.
         cells: Number of cells.
         seconds: How long [s].
         speed_mps: How fast [m/s].
-        packet_every_ms: How often it sends to the server [ms].
+        packet_every_ms: How often the first one sends to the server [ms].
         step_ms: How often the link is called [ms].
+        cars: How many, all at the same place.
         lte_levels: The LTE cells' levels, at the same masts, if there are such.
         block: The rest of the network's settings.
     """
@@ -76,13 +78,14 @@ def drive_along(
     ground._channel = levels  # type: ignore[assignment]
     if lte_levels is not None:
         others[0]._channel = lte_levels  # type: ignore[assignment]
-    link.attach(0, "car", 1.5, subscribed=False)
+    for car in range(cars):
+        link.attach(car, f"car{car}" if car else "car", 1.5, subscribed=False)
     sent = np.arange(0, round(seconds * SECOND) - SECOND // 2, packet_every_ms * MS)
     link.send(0, 300, sent)
     changes, packets = [], []
-    zero = np.zeros(1)
+    zero = np.zeros(cars)
     for instant in range(step_ms * MS, round(seconds * SECOND) + 1, step_ms * MS):
-        x_m = np.array([speed_mps * instant * 1e-9])
+        x_m = zero + speed_mps * instant * 1e-9
         link.advance(instant, Positions(instant, x_m, zero, zero, zero + speed_mps, zero))
         changes.append(link.handovers())
         packets.append(link.finished())

@@ -67,10 +67,10 @@ def waited_ms(one: Driven) -> float:
 def test_handed_over_to_lte_by_b2_and_back_by_b1() -> None:
     one = drive(HOLE, nsa=False)
     assert seen(one) == [("c0/0", "c0-lte/0", "B2"), ("c0-lte/0", "c0/0", "B1")]
-    # To LTE: RRC 15, T_IU up to 10, 20, random access 6. To NR: 10, up to 10, 20, up to 20, 2, 6.
+    # RRC 50. To LTE: T_IU up to 10, 20, random access 6. To NR: up to 10, 20, up to 20, 2, 6.
     to_lte, to_nr = one.changes.interruption_ns / MS
-    assert 41.0 <= to_lte <= 51.0
-    assert 38.0 <= to_nr <= 68.0
+    assert 76.0 <= to_lte <= 86.0
+    assert 78.0 <= to_nr <= 108.0
     assert not (one.packets.fate == Fate.NO_COVERAGE).any()
 
 

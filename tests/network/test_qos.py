@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from network.five_qi import FIVE_QI, discard_after_ns
 from network.packet import AREA, SERVER, Fate, Stage
 from network.ran.frame import Frame
-from network.ran.qos import Admission, Job, QosQueues
+from network.ran.qos import Admission, QosQueues
+from network.ran.turns import Job
 from network.settings import NetworkSettings, SliceSettings
 from tests.network.test_link import MS, SECOND, Drive, road, rows
 
@@ -152,19 +153,25 @@ def test_guaranteed_flows_are_let_in_until_the_cell_is_full() -> None:
     assert admission.admit(0, 3, 3, 0.2, 13 * SECOND)  # the silent one has lost its place
 
 
-def queues(*slices: SliceSettings, prbs: int = 10) -> QosQueues:
+PRBS = 10
+
+
+def queues(*slices: SliceSettings, prbs: int = PRBS) -> QosQueues:
     frame = Frame("D", "D", slot_ns=MS, prbs=prbs, special_downlink_symbols=0)
     return QosQueues(1, frame, slices)
 
 
-def slots_of(own: QosQueues, *jobs: tuple[int, int, int], limit_ms: int = 10**6) -> list[Any]:
+def slots_of(
+    own: QosQueues, *jobs: tuple[int, int, int], limit_ms: int = 10**6, prbs: int = PRBS
+) -> list[Any]:
     """Return (first, last) slots of jobs (5QI, slot, work), None where one was dropped."""
     for number, (five_qi, slot, work) in enumerate(jobs):
-        own.add(0, five_qi, slot, Job(number, work, slot * MS, limit_ms * MS))
+        blocks = slot * prbs, limit_ms * prbs
+        own.add(0, five_qi, Job(number, work, *blocks, slot * MS, limit_ms * MS))
     own.run(1000 * MS, 0)
     ended = {job.packet_id: (job, through) for job, through in own.take_ended()}
     return [
-        (ended[n][0].first_slot, ended[n][0].last_slot) if ended[n][1] else None
+        (ended[n][0].first // prbs, ended[n][0].last // prbs) if ended[n][1] else None
         for n in range(len(jobs))
     ]
 
@@ -185,7 +192,7 @@ def test_who_is_served_in_turn_is_dropped_unless_begun_and_who_shares_unless_thr
 
 def test_what_is_withdrawn_takes_no_blocks() -> None:
     own = queues()
-    own.add(0, 3, 0, Job(7, 100, 0, SECOND))
+    own.add(0, 3, Job(7, 100, 0, 1000 * PRBS, 0, SECOND))
     own.run(2 * MS, 0)
     own.withdraw([7, 8])
     assert slots_of(own, (3, 2, 10)) == [(2, 2)]
@@ -194,7 +201,7 @@ def test_what_is_withdrawn_takes_no_blocks() -> None:
 
 def test_a_slice_gets_its_part_of_slots_too_small_to_divide() -> None:
     rest = SliceSettings(name="rest", min_prb_share=0.25, five_qi=(9,))
-    assert slots_of(queues(rest, prbs=1), (83, 0, 100), (9, 0, 2)) == [(0, 101), (3, 7)]
+    assert slots_of(queues(rest, prbs=1), (83, 0, 100), (9, 0, 2), prbs=1) == [(0, 101), (3, 7)]
 
 
 @given(
@@ -210,12 +217,14 @@ def test_many_slots_at_once_are_as_one_by_one(rows: list[tuple[int, int, int, in
         frame = Frame("DDSUU", "D", slot_ns=MS, prbs=10, special_downlink_symbols=7)
         own = QosQueues(1, frame, ())
         if not at_once:
-            own._alone = lambda *_: None  # type: ignore[method-assign]
+            own._only_levels_count = lambda _: False  # type: ignore[method-assign]
         for number, (five_qi, slot, work, patience) in enumerate(sorted(rows, key=lambda r: r[1])):
-            own.add(0, five_qi, slot, Job(number, work, slot * MS, (slot + patience) * MS - 3))
+            blocks = frame.blocks_of(slot)[0], frame.blocks_of(slot + patience)[0]
+            limit_ns = (slot + patience) * MS - 3
+            own.add(0, five_qi, Job(number, work, *blocks, slot * MS, limit_ns))
         own.run(1000 * MS, 0)
         return [
-            sorted((j.packet_id, j.first_slot, j.last_slot, t) for j, t in own.take_ended()),
+            sorted((j.packet_id, j.first, j.last, t) for j, t in own.take_ended()),
             own.used.tolist(),
         ]
 

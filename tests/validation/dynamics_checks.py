@@ -30,8 +30,8 @@ from vehicles.dynamics import SUBSTEP_NS, VehicleDynamics, vehicle_parameters
 CARS = {"ford_escort": 1, "bmw_320i": 2, "vw_vanagon": 3}
 STEP_S = SUBSTEP_NS * 1e-9
 MODEL = "vehicles.dynamics.single_track"
-STD = "commonroad-vehicle-models 3.0.2, vehicle_dynamics_std"
-MB = "commonroad-vehicle-models 3.0.2, vehicle_dynamics_mb"
+STD = "commonroad-vehicle-models 3.0.2, vehicle_dynamics_std; tolerance as measured"
+MB = "commonroad-vehicle-models 3.0.2, vehicle_dynamics_mb; tolerance as measured"
 
 Command = Callable[[float], tuple[float, float]]
 

@@ -50,7 +50,7 @@ def resource_blocks() -> Comparison:
 
 @check(
     "transport block sizes",
-    source="TS 38.214 5.1.3.2; srsRAN tbs_calculator vectors (MATLAB 5G Toolbox)",
+    source="TS 38.214 5.1.3.2 (V18.7.0, read); srsRAN tbs_calculator vectors (MATLAB 5G Toolbox)",
     unit="bit",
     tolerance=0,
     faults=[
@@ -85,38 +85,38 @@ def transport_blocks() -> Comparison:
 
 
 @check(
-    "spectral efficiency of CQI table 1 and MCS tables 1 to 3",
-    source="TS 38.214 T5.2.2.1-2, T5.1.3.1-1 to -3",
+    "spectral efficiency, all of CQI and MCS tables 1 to 3",
+    source="TS 38.214 T5.2.2.1-2 to -4, T5.1.3.1-1 to -3 (V18.7.0, read)",
     unit="bit/RE",
     tolerance=6e-5,
     faults=[
-        Fault("MCS table 2 for 1", "network.phy:mcs_table",
+        Fault("MCS table 3 for 1", "network.phy:mcs_table",
+              lambda f: lambda table: f(3 if table == 1 else table)),
+        Fault("CQI table 2 for 1", "network.phy:cqi_table",
               lambda f: lambda table: f(2 if table == 1 else table)),
-        Fault("CQI table 2 for 1", "network.phy:cqi_table", lambda f: lambda _: f(2)),
+        Fault("a rate mistyped", "network.phy:_MCS",
+              lambda rows: {**rows, 3: (*rows[3][:20], (4, 617), *rows[3][21:])}),
     ],
 )  # fmt: skip
 def efficiencies() -> Comparison:
-    one = phy.mcs_table(1).efficiency
-    two = phy.mcs_table(2).efficiency
-    three = phy.mcs_table(3).efficiency
-    return Comparison(
-        [
-            *phy.cqi_table(1).efficiency,
-            *one[[0, 1, 9, 10, 16, 17, 27]],
-            one[-1],
-            *two[[0, 4, 5, 10, 11, 19, 20, 26]],
-            two[-1],
-            *three[[0, 5, 14, 15, 21]],
-            three[-1],
-        ],
-        [
-            0.1523, 0.2344, 0.3770, 0.6016, 0.8770, 1.1758, 1.4766, 1.9141, 2.4063, 2.7305, 3.3223,
-            3.9023, 4.5234, 5.1152, 5.5547,
-            0.2344, 0.3066, 1.3262, 1.3281, 2.5703, 2.5664, 5.3320, 5.5547,
-            0.2344, 1.1758, 1.4766, 2.5703, 2.7305, 5.1152, 5.3320, 7.1602, 7.4063,
-            0.0586, 0.1934, 1.1758, 1.3281, 2.5664, 4.5234,
-        ],
+    ours = [*(phy.cqi_table(t).efficiency for t in (1, 2, 3)),
+            *(phy.mcs_table(t).efficiency for t in (1, 2, 3))]  # fmt: skip
+    qpsk = (0.2344, 0.3066, 0.3770, 0.4902, 0.6016, 0.7402, 0.8770, 1.0273, 1.1758)
+    cqi_1 = (0.1523, 0.2344, 0.3770, 0.6016, 0.8770, 1.1758, 1.4766, 1.9141, 2.4063, 2.7305, 3.3223,
+             3.9023, 4.5234, 5.1152, 5.5547)  # fmt: skip
+    published = (
+        cqi_1,
+        (0.1523, 0.3770, 0.8770, *cqi_1[6:], 6.2266, 6.9141, 7.4063),
+        (0.0586, 0.0977, *cqi_1[:13]),
+        (*qpsk, 1.3262, 1.3281, 1.4766, 1.6953, 1.9141, 2.1602, 2.4063, 2.5703, 2.5664, 2.7305,
+         3.0293, 3.3223, 3.6094, 3.9023, 4.2129, 4.5234, 4.8164, 5.1152, 5.3320, 5.5547),
+        (*qpsk[::2], 1.4766, 1.6953, 1.9141, 2.1602, 2.4063, 2.5703, 2.7305, 3.0293, 3.3223, 3.6094,
+         3.9023, 4.2129, 4.5234, 4.8164, 5.1152, 5.3320, 5.5547, 5.8906, 6.2266, 6.5703, 6.9141,
+         7.1602, 7.4063),
+        (0.0586, 0.0781, 0.0977, 0.1250, 0.1523, 0.1934, *qpsk, 1.3281, 1.4766, 1.6953, 1.9141,
+         2.1602, 2.4063, 2.5664, 2.7305, 3.0293, 3.3223, 3.6094, 3.9023, 4.2129, 4.5234),
     )  # fmt: skip
+    return Comparison(np.concatenate(ours), np.concatenate(published))
 
 
 @check(

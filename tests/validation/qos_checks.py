@@ -14,8 +14,9 @@ from network.link import Link
 from network.packet import Positions, Stage
 from network.ran.cells import Timeline
 from network.ran.frame import Frame
-from network.ran.qos import Job, QosQueues
+from network.ran.qos import QosQueues
 from network.ran.scheduler import Arrivals, Scheduler
+from network.ran.turns import Job, Queue
 from network.settings import NetworkSettings, SliceSettings
 from tests.validation.registry import Comparison, Fault, check
 
@@ -26,6 +27,7 @@ HERE = "tests.validation.qos_checks"
 SLOT_NS = MS // 2
 PRBS = 50
 LATE_NS = 10**15
+LATE = LATE_NS // SLOT_NS * PRBS
 
 
 def _queues(*slices: SliceSettings, prbs: int = PRBS) -> QosQueues:
@@ -55,13 +57,14 @@ def _sojourns(streams: list[tuple[int, Any, Any]], slots: int) -> list[tuple[Flo
             jobs.append((instant, five_qi, stream, blocks))
     jobs.sort()
     for number, (instant, five_qi, _, blocks) in enumerate(jobs):
-        first = int(np.ceil(instant))
-        queues.add(0, five_qi, first, Job(number, blocks, int(instant * SLOT_NS), LATE_NS))
+        first = int(np.ceil(instant)) * PRBS
+        came_ns = int(instant * SLOT_NS)
+        queues.add(0, five_qi, Job(number, blocks, first, LATE, came_ns, LATE_NS))
     queues.run(2 * slots * SLOT_NS, 0)
     stayed: list[list[tuple[float, float]]] = [[] for _ in streams]
     for job, _ in queues.take_ended():
         instant, _, stream, blocks = jobs[job.packet_id]
-        stayed[stream].append((job.last_slot + 1 - instant - 1.0, blocks / PRBS))
+        stayed[stream].append((job.last // PRBS + 1 - instant - 1.0, blocks / PRBS))
     return [tuple(np.array(rows).T) for rows in stayed]
 
 
@@ -71,9 +74,9 @@ def _sojourns(streams: list[tuple[int, Any, Any]], slots: int) -> list[tuple[Flo
     unit="slots",
     tolerance=[0.6, 3.5],
     faults=[
-        Fault("priorities the other way round", f"{QOS}:_Queue",
+        Fault("priorities the other way round", f"{QOS}:_Kind",
               lambda q: lambda level, *rest: q(-level, *rest)),
-        Fault("one queue for all", f"{QOS}:_Queue", lambda q: lambda _, *rest: q(1, *rest)),
+        Fault("one queue for all", f"{QOS}:_Kind", lambda q: lambda _, *rest: q(1, *rest)),
     ],
 )  # fmt: skip
 def priority() -> Comparison:
@@ -97,7 +100,7 @@ def priority() -> Comparison:
     source="M/G/1 processor sharing: x / (1 - rho) for work x (an event simulation agrees)",
     tolerance=[0.25, 0.25, 0.25],
     faults=[
-        Fault("first come, first served", f"{QOS}:_Queue", lambda q: lambda a, b, _: q(a, b, True)),
+        Fault("first come, first served", f"{QOS}:_Kind", lambda q: lambda a, b, _: q(a, b, True)),
     ],
 )  # fmt: skip
 def processor_sharing() -> Comparison:
@@ -146,7 +149,7 @@ def _waits_ms(load: float, five_qi: int) -> Floats:
     unit="ms",
     tolerance=1e-9,
     faults=[
-        Fault("priority ignored", f"{QOS}:_Queue", lambda q: lambda _, b, __: q(1, b, True)),
+        Fault("priority ignored", f"{QOS}:_Kind", lambda q: lambda _, b, __: q(1, b, True)),
     ],
 )  # fmt: skip
 def high_priority_under_load() -> Comparison:
@@ -190,18 +193,17 @@ def _shares(slices: tuple[dict[str, Any], ...], demand: dict[int, float]) -> lis
             blocks = int(share * 106 * (slot + 1)) - int(share * 106 * slot)
             if blocks:
                 owner = order.index(five_qi) * 10_000 + slot
-                queues.add(0, five_qi, slot, Job(owner, blocks, slot * SLOT_NS, LATE_NS))
+                job = Job(owner, blocks, slot * 106, LATE, slot * SLOT_NS, LATE_NS)
+                queues.add(0, five_qi, job)
     queues.run(1000 * SLOT_NS, 0)
     got = np.zeros(len(order))
-    left = {q: sum(j.need for j in queue) for q, queue in _waiting(queues, order).items()}
     for place, five_qi in enumerate(order):
-        got[place] = demand[five_qi] - left[five_qi] / 106_000.0
+        got[place] = demand[five_qi] - _waiting(queues, five_qi).left / 106_000.0
     return [float(share) for share in got]
 
 
-def _waiting(queues: QosQueues, order: list[int]) -> dict[int, list[Job]]:
-    cell = queues._cells[0]
-    return {q: cell.queues[queues._queue_of[q]] for q in order}
+def _waiting(queues: QosQueues, five_qi: int) -> Queue:
+    return queues._cells[0].queues[queues._queue_of[five_qi]]
 
 
 CARS, REST = {"name": "cars", "five_qi": (3,)}, {"name": "rest", "five_qi": (9,)}

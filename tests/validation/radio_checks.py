@@ -343,15 +343,43 @@ class _Sight:
         return np.full((len(x_m), self._masts), self._state)
 
 
-def _channel(sites: int, azimuth_rad: float = np.nan, sight: _Sight | None = None) -> Channel:
+def _channel(
+    sites: int, azimuth_rad: float = np.nan, sight: _Sight | None = None, seed: int = 7
+) -> Channel:
     ones = np.ones(sites)
     return Channel(
         Cells(_site_keys(sites), 0 * ones, 0 * ones, 25 * ones, azimuth_rad * ones, 0 * ones),
         scenario="UMa",
         carrier_ghz=3.5,
-        seed=7,
+        seed=seed,
         sight=sight,
     )
+
+
+@check(
+    "shadowing of the link in dB is normal: KS distance in sight (4 dB) and out of it (6 dB)",
+    source="TR 38.901 T7.4.1-1, 7.4.4; Kolmogorov-Smirnov at 1 %, 2,000 places",
+    tolerance=1.63 / np.sqrt(2000),
+    faults=[
+        Fault("one sigma for both", "network.radio.channel:sigma_db",
+              _result(lambda sigma: 0 * sigma + 4.0)),
+        Fault("variance for deviation", "network.radio.channel:sigma_db",
+              _result(lambda sigma: sigma**2)),
+    ],
+)  # fmt: skip
+def link_shadowing() -> Comparison:
+    # On a circle, where the mean loss is one: 50 places five correlation distances apart, 40 times.
+    turn = np.arange(50) * 2.0 * np.pi / 50
+    place = 2000.0 * np.cos(turn), 2000.0 * np.sin(turn), 0.0 * turn + 1.5
+    ours = []
+    for state, sigma_db in ((True, 4.0), (False, 6.0)):
+        gain_db = np.concatenate(
+            [_channel(1, sight=_Sight(state), seed=n).path_gain_db(*place)[:, 0] for n in range(40)]
+        )
+        with Fault("", "network.radio.channel:sigma_db", _result(lambda x: x * 0)).applied():
+            mean_db = _channel(1, sight=_Sight(state)).path_gain_db(*place)[:, 0]
+        ours.append(stats.kstest((gain_db - np.tile(mean_db, 40)) / sigma_db, stats.norm.cdf))
+    return Comparison([one.statistic for one in ours], 0.0)
 
 
 @check(
