@@ -24,14 +24,14 @@ def make_empty(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"--out {folder}: can't be made: {error.strerror}") from error
+        raise BadInput(f"{folder}: can't be made: {error.strerror}") from error
     if any(folder.iterdir()):
-        raise BadInput(f"--out {folder}: not empty; name a new folder, nothing is overwritten")
+        raise BadInput(f"{folder}: not empty; name a new folder, nothing is overwritten")
 
 
 @contextmanager
 def emptied(folder: Path) -> Iterator[Path]:
-    """An empty folder to work in; gone again if bad input ends the work before it holds anything.
+    """An empty folder to work in; gone again if the work breaks off before it holds anything.
 
     Raises:
         BadInput: it can't be made or isn't empty.
@@ -39,7 +39,7 @@ def emptied(folder: Path) -> Iterator[Path]:
     make_empty(folder)
     try:
         yield folder
-    except BadInput:
+    except BaseException:
         with suppress(OSError):  # It holds something.
             folder.rmdir()
         raise

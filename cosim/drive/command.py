@@ -48,7 +48,7 @@ def drive(
 ) -> None:
     """Drive a scenario's car: WASD or arrows, space for the hand brake, Escape to leave."""
     from cosim.drive.drive import with_person
-    from cosim.folders import fresh_folder
+    from cosim.folders import emptied, fresh_folder
     from cosim.run import REPLAY, run
     from cosim.scenario import load_scenario
     from cosim.shipped import find_scenario
@@ -66,7 +66,7 @@ def drive(
         seat = shown_to_driver(loaded, run_dir, name, host=host, port=port)
     else:
         seat = _in_window(name, loaded.pace or 1.0)
-    with seat as wheel, wheel.interruptible():
+    with emptied(run_dir), seat as wheel, wheel.interruptible():
         outcome = run(loaded, run_dir, onlooker=wheel)
     _out.print(f"run folder  {run_dir}", markup=False)
     _out.print(f"digest      {outcome.digest}", markup=False)

@@ -54,6 +54,10 @@ class Window:
         except pygame.error as error:
             pygame.quit()
             raise BadInput(f"no window can be opened: {error}") from error
+        # Without a display SDL draws where nobody sees it, which is for who asks for that.
+        if pygame.display.get_driver() == "offscreen" and "SDL_VIDEODRIVER" not in os.environ:
+            pygame.quit()
+            raise BadInput("no window can be opened: no display; --web drives in the browser")
         self._controllers: list[Any] = []
         self._map = RoadMap()
         self._fonts: dict[int, Any] = {}

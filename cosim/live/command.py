@@ -88,7 +88,10 @@ def shown_to_driver(
     with PageServer(stage, host=host, port=port) as page:
         _say(f"drive at {page.url} (the drive begins when it is opened)")
         page.wait_until_open()
-        yield wheel
+        try:
+            yield wheel
+        finally:
+            stage.timeline.ended = "the drive has ended"
 
 
 def _say(line: str) -> None:

@@ -72,7 +72,7 @@ class Gamepads(Element, component="gamepad.js"):
         on_move: called with what is to be done in the seat.
     """
 
-    def __init__(self, on_move: Callable[[Callable[[DrivingSeat], None]], None]) -> None:
+    def __init__(self, on_move: Callable[[Callable[[DrivingSeat], object]], None]) -> None:
         super().__init__()
         self._on_move = on_move
         self._controllers: dict[int, Controller] = {}

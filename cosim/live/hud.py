@@ -19,7 +19,7 @@ class Hud:
     """
 
     def __init__(self, *, remote: bool) -> None:
-        with ui.column().classes("absolute top-3 inset-x-0 items-center pointer-events-none"):
+        with ui.column().classes("absolute top-16 inset-x-0 items-center pointer-events-none"):
             self._warnings = ui.label().props("role=alert")
             self._warnings.classes("rounded px-4 py-1 whitespace-pre-wrap")
             self._warnings.classes("text-lg font-bold bg-amber-500 text-black")

@@ -10,6 +10,7 @@ from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
 from cosim.clock import to_s
+from cosim.drive.seat import DrivingSeat
 from cosim.drive.view import Look
 from cosim.live.gamepad import Gamepads
 from cosim.live.hud import Hud
@@ -67,6 +68,8 @@ class Page:
         self._picked: int | None = None
         self._covered = False
         self._held: set[str] = set()
+        self._drives = False
+        """Whether anything has been done at the wheel since the last letting go."""
         self._screen = stage.screen
         self._do: dict[str, Callable[[], object]] = {
             "Space": self._player.toggle,
@@ -128,7 +131,7 @@ class Page:
             self._acts = acts
         if self._screen is not None:
             self._hud = Hud(remote=self._screen.remote)
-            Gamepads(self._screen.do)
+            Gamepads(self._do_in_seat)
 
     def _build_injection(self) -> None:
         """What a person may make happen; from then on the run is no longer its scenario's."""
@@ -198,7 +201,7 @@ class Page:
     async def _play(self, client: Client) -> None:
         """Show frame after frame for as long as the page is open."""
         await client.connected(timeout=60.0)
-        client.on_disconnect(lambda: self._on_key("", False))
+        client.on_disconnect(self._let_go)
         with self._stage.open_page():
             await self._show_frames(client)
 
@@ -217,9 +220,9 @@ class Page:
                 air = self._timeline.air(frame, self._picked, lasts_s)
                 in_time = await self._scene.show(frame, self._timeline.roster, self._picked, air)
                 shown = wanted if in_time else shown
-                if self._screen is not None and not in_time:
+                if not in_time:
                     # Nobody drives blindly.
-                    self._screen.key("", False)
+                    self._let_go()
             if self._screen is not None and self._screen.remote and (view := self._screen.view):
                 here = self._frame_at(to_s(view.now_ns), view.here)
                 await self._hud.show_here(here, self._timeline.roster, self._picked)
@@ -280,7 +283,8 @@ class Page:
         self._play_button.props(f"icon={'pause' if self._player.playing else 'play_arrow'}")
 
     def _on_key(self, code: str, down: bool) -> None:
-        if self._screen is not None:
+        if self._screen is not None and code:
+            self._drives = True
             self._screen.key(code, down)
             if code == "Escape":
                 # Nobody leaves a drive that is held.
@@ -288,13 +292,25 @@ class Page:
             if code in _AT_THE_WHEEL:
                 return
         if not code:
-            self._held.clear()
+            self._let_go()
         elif not down:
             self._held.discard(code)
         else:
             self._held.add(code)
             if code in self._do:
                 self._do[code]()
+
+    def _do_in_seat(self, what: Callable[[DrivingSeat], object]) -> None:
+        if self._screen is not None:
+            self._drives = True
+            self._screen.do(what)
+
+    def _let_go(self) -> None:
+        """All that is held in this page goes up; who drives from another one isn't touched."""
+        self._held.clear()
+        if self._screen is not None and self._drives:
+            self._drives = False
+            self._screen.do(DrivingSeat.release_all)
 
     def _stride(self) -> int:
         return _BIG_STEPS if self._held & {"ShiftLeft", "ShiftRight"} else 1

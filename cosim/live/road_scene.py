@@ -67,11 +67,13 @@ class RoadScene(Element, component="road_scene.js", esm={"cosim-scene": "scene"}
         if frame.lights is not self._lights_told:
             message["lights"] = frame.lights
         try:
-            drawn = await self.run_method("show", message, timeout=5.0)
+            drawn = bool(await self.run_method("show", message, timeout=5.0))
         except TimeoutError:
             return False
-        self._told, self._lights_told = until, frame.lights
-        return bool(drawn)
+        # As long as the page hasn't got its layout it takes nothing in.
+        if drawn:
+            self._told, self._lights_told = until, frame.lights
+        return drawn
 
     def look(self, view: str) -> None:
         """Take a view, one of `VIEWS`."""

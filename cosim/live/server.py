@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import socket
 import threading
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 THIS_MACHINE = "127.0.0.1"
 PORT = 8080
 _START_S = _STOP_S = 10.0
+_PART_S = 2.0
 # A page that lost its connection comes back in time to find its place in the run.
 _COMES_BACK_S = 15.0
+# A page that looked for its server in vain would load itself again, and be empty.
+_PART = """
+socket.disconnect();
+document.getElementById("popup").textContent = %s;
+"""
 
 
 class PageServer:
@@ -44,6 +51,7 @@ class PageServer:
             from cosim.live.page import Page
         except ImportError as error:
             raise BadInput("the page needs nicegui: pip install 'cosim-v2x[live]'") from error
+        self._stage = stage
         self._socket = _listen(host or THIS_MACHINE, port)
         token = None if host is None else secrets.token_urlsafe(16)
         shown_host = host if host and ":" not in host else f"[{host}]" if host else THIS_MACHINE
@@ -85,9 +93,24 @@ class PageServer:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        self._part()
         self._server.should_exit = True
         self._thread.join(_STOP_S)
         self._socket.close()
+
+    def _part(self) -> None:
+        """Let the pages that are open keep what they show."""
+        from nicegui import Client, core
+
+        if core.loop is None:
+            return
+        why = self._stage.timeline.ended or "the command has ended"
+        parting = _PART % json.dumps(f"{why}; this is the last that was shown")
+        for client in list(Client.instances.values()):
+            core.loop.call_soon_threadsafe(client.run_javascript, parting)
+        given_up_s = time.monotonic() + _PART_S
+        while self.is_open() and time.monotonic() < given_up_s:
+            time.sleep(0.02)
 
     def is_open(self) -> bool:
         """Whether a browser has the page open."""

@@ -30,12 +30,10 @@ class PageScreen:
         self._left = False
 
     def key(self, code: str, down: bool) -> None:
-        """A key of a page goes down or up, by its place (`KeyboardEvent.code`); "": all go up."""
+        """A key of a page goes down or up, by its place (`KeyboardEvent.code`)."""
         name = code.removeprefix("Key")
         if code == "Escape":
             self._left = True
-        elif not code:
-            self.do(DrivingSeat.release_all)
         else:
             self.do(lambda seat: seat.press(name) if down else seat.release(name))
 

@@ -30,7 +30,8 @@ _UINT64 = NDArray[np.uint64]
 class _Multipath(NamedTuple):
     """Rows of TR 38.901 Table 7.5-6: K factor in sight, and a + b lg(c + f) of the delay spread.
 
-    f is the carrier in GHz, or `least_ghz` under it (notes 6 and 7).
+    f is the carrier in GHz, or `least_ghz` under it (notes 6 and 7). V19 has other delay spreads
+    for UMa and UMi.
     """
 
     k_mean_db: float

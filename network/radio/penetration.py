@@ -16,7 +16,7 @@ Building = Literal["low", "high"]
 def building_loss_db(
     carrier_ghz: float, building: Building, *, indoor_distance_m: ArrayLike, normal: ArrayLike
 ) -> Floats:
-    """Return the loss into a building (TR 38.901 7.4.3.1, equation 7.4-2).
+    """Return the loss into a building (TR 38.901 7.4.3.1, equation 7.4-2, before V19).
 
     Args:
         carrier_ghz: Carrier frequency [GHz].

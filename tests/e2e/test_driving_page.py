@@ -1,13 +1,15 @@
 """Driving in a real browser: by keys, a gamepad or a wheel, in the car and from afar."""
 
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from cosim.recording import read_manifest, read_table
 from cosim.run import run
@@ -117,6 +119,57 @@ def test_a_gamepad_and_a_wheel_drive_in_the_browser(
     assert ego["heading_rad"].max() > 0.03
 
 
+def test_pages_that_go_let_everything_go_and_the_drive_goes_on(
+    browser: Browser, tmp_path: Path, start_cosim: Callable[..., Popen[str]]
+) -> None:
+    out = tmp_path / "driven"
+    process = start_cosim("drive", "highway_brake", "--record", out, "--port", 0)
+    url = address_of(process)
+    first, second = (browser.new_page(viewport={"width": 640, "height": 400}) for _ in range(2))
+    open_page(first, url)
+    first.keyboard.down("w")
+    expect(first.get_by_text("throttle 100%")).to_be_visible()
+    # Both show the same drive, and either may drive. One is slow to get what doesn't move.
+    second.route("**/layout", _late)
+    open_page(second, url)
+    expect(second.get_by_text("throttle 100%")).to_be_visible()
+    first.close()
+    expect(second.get_by_text("throttle 0%")).to_be_visible()
+    second.keyboard.down("d")
+    expect(second.get_by_text("right 100%")).to_be_visible()
+    # Cut off, it lets go, and comes back to the drive.
+    second.context.set_offline(True)
+    second.evaluate("socket.io.engine.close()")
+    second.keyboard.up("d")
+    second.context.set_offline(False)
+    expect(second.get_by_text("throttle 0%, brake 0%, straight")).to_be_visible()
+    # Until the picture lost on the way is given up, nobody drives: then the key is pressed again.
+    pressed = 0
+    while not second.get_by_text("brake 100%").is_visible():
+        if pressed % 10 == 0:
+            second.keyboard.up("s")
+            second.keyboard.down("s")
+        pressed += 1
+        assert pressed < 100
+        second.wait_for_timeout(300)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+    # The page keeps the last picture, and says so.
+    expect(
+        second.get_by_text("the drive has ended; this is the last that was shown")
+    ).to_be_visible()
+    assert second.evaluate("roadScene.users.length") > 0
+    second.close()
+    inputs = read_table(out, "inputs")
+    done = inputs[["throttle", "steering", "brake"]].to_numpy().tolist()
+    for held in ([1.0, 0.0, 0.0], [0.0, -1.0, 0.0]):
+        assert done[done.index(held) + 1] == [0.0, 0.0, 0.0]
+    assert [0.0, 0.0, 1.0] in done
+    assert read_manifest(out)["complete"]
+
+
 BURST = "{kind: load_burst, cell: west, from_s: 5, to_s: 7.5, prb_utilisation: 1.4}"
 THROUGH_A_BURST = [f"network.impairments=[{BURST}]", "duration_s=12", "expect={}"]
 # What the page shows, whenever that changes: instruments, age of the view, warnings.
@@ -175,6 +228,11 @@ def test_from_afar_the_page_shows_the_view_s_age_as_the_link_makes_it(
     warned_s = [at_s for at_s, _, warnings in seen if LOST in warnings]
     assert begins_s <= warned_s[0]
     assert warned_s[-1] <= ends_s + 0.1
+
+
+def _late(route: Route) -> None:
+    time.sleep(1.5)
+    route.continue_()
 
 
 def _x_m(scene: str) -> str:
