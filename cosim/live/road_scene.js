@@ -190,7 +190,7 @@ export default {
       this.ring = new THREE.Mesh(new THREE.RingGeometry(0.95, 1, 64), new THREE.MeshBasicMaterial({ color: PICKED, side: THREE.DoubleSide }));
       this.ring.visible = false;
       // A line is a pixel wide; the picked one's is to be seen.
-      this.thread = new THREE.Mesh(new THREE.CylinderGeometry(0.09, 0.09, 1, 6).rotateX(Math.PI / 2), new THREE.MeshBasicMaterial());
+      this.thread = new THREE.Mesh(new THREE.CylinderGeometry(0.09, 0.09, 1, 6).rotateX(Math.PI / 2), new THREE.MeshBasicMaterial({ transparent: true, depthWrite: false }));
       this.scene.add(this.beams, this.ring, this.thread);
       this.packets = new Packets(this.scene);
       this.paint(this.dark ?? false);

@@ -21,8 +21,7 @@ from cosim.shipped import find_scenario
 
 _OUT = Path(__file__).parents[1] / "page.png"
 _SIZE = {"width": 1440, "height": 810}
-_DURATION_S = 30
-_CLOSER = 2
+_DURATION_S = 40
 
 
 def main() -> None:
@@ -42,11 +41,8 @@ def main() -> None:
             page = browser.new_page(viewport=_SIZE, device_scale_factor=2)
             page.goto(server.url)
             page.wait_for_function("window.roadScene?.users", timeout=60_000)
-            for key in ("End", "3", "v", "l"):
-                page.keyboard.press(key)
-            page.wait_for_function("roadScene.covered && roadScene.users.length > 1000")
-            for _ in range(_CLOSER):
-                page.keyboard.press("z")
+            page.keyboard.press("End")
+            page.wait_for_function("roadScene.ring.visible")
             page.wait_for_timeout(3000)
             page.screenshot(path=_OUT)
             browser.close()
