@@ -55,7 +55,7 @@ def _checks(chosen: list[Check]) -> int:
             one.source,
         )
     _print(table)
-    _print("Sources that say 'read' were, in a converted copy of the specification's text; 'quoted' "
+    _print("Sources that say 'read' were, in a converted copy of the specification; 'quoted' "
            "or 'transcribed in public' is a part that someone else wrote down; 'from memory' is "
            "neither. A project's name says whose figures they are, a clause alone where a formula "
            "comes from.")  # fmt: skip
