@@ -29,7 +29,7 @@ class Patience(NamedTuple):
 
     braking_mps2: tuple[float, float] = (1.0, 4.0)
     """Who would have to brake harder than this [m/s2]."""
-    on_foot_s: tuple[float, float] = (3.0, 0.8)
+    on_foot_s: tuple[float, float] = (5.0, 0.8)
     """Who is on foot and arrives sooner than this [s]."""
 
 
@@ -87,6 +87,23 @@ def find_leader(
         gap_m=float(first_s[nearest]) - road.ego_s_m - 0.5 * ego.length_m,
         speed_mps=float(others.speed_mps[row] * np.cos(turned)),
     )
+
+
+def time_to_collision_s(road: RoadAhead, ego: EgoState, others: Bodies, leader: Leader) -> float:
+    """TTC with who is in the way, at constant speeds along the path [s].
+
+    Infinite when the gap doesn't close. Oncoming traffic doesn't follow the path where that turns
+    across it: it goes straight on, and counts if it will still be in the way by then.
+    """
+    ttc_s = leader.time_to_collision_s(ego.speed_mps)
+    if leader.speed_mps >= 0.0 or not np.isfinite(ttc_s):
+        return ttc_s
+    one = others.take(np.array([leader.row]))
+    way_m = ttc_s * one.speed_mps
+    then = one._replace(
+        x_m=one.x_m + way_m * np.cos(one.heading_rad), y_m=one.y_m + way_m * np.sin(one.heading_rad)
+    )
+    return ttc_s if find_leader(road, ego, then) is not None else float("inf")
 
 
 def find_crossing(

@@ -31,7 +31,7 @@ DESCRIPTIONS: dict[str, str] = {
     "max_drac_mps2": "constant braking that would just have avoided who was ahead (DRAC)",
     "max_deceleration_mps2": "hardest braking",
     "hard_brakes": "times it braked harder than 0.4 g",
-    "max_jerk_mps3": "quickest change of its acceleration",
+    "max_jerk_mps3": "quickest change of its acceleration while it moves",
     "mean_speed_mps": "speed on average over time",
     "standing_s": "time at a standstill",
     "lane_offset_m.p95": "distance from the middle of its lane, 95 % of the time",
@@ -53,6 +53,9 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
     headway_s = np.maximum(gap_m[moving], 0.0) / speed_mps[moving]
     hard = acceleration_mps2 <= -HARD_MPS2
     lasts_s = np.diff(time_s)
+    jerk_mps3 = np.abs(np.diff(acceleration_mps2) / lasts_s)
+    # As it comes to rest its deceleration ends within a step: that measures the step.
+    rolls = np.abs(speed_mps[1:]) >= _STANDING_MPS
     return {
         "min_ttc_s": _least(ttc_s[np.isfinite(ttc_s)]),
         "min_time_headway_s": _least(headway_s),
@@ -60,9 +63,9 @@ def safety_of(decisions: pd.DataFrame) -> dict[str, float]:
         "max_drac_mps2": -_least(-drac_mps2(gap_m, ttc_s)),
         "max_deceleration_mps2": -_least(np.minimum(acceleration_mps2, 0.0)) + 0.0,
         "hard_brakes": float(np.count_nonzero(hard[1:] & ~hard[:-1]) + hard[:1].sum()),
-        "max_jerk_mps3": -_least(-np.abs(np.diff(acceleration_mps2) / lasts_s)),
+        "max_jerk_mps3": -_least(-jerk_mps3[rolls]),
         "mean_speed_mps": float(speed_mps.mean()),
-        "standing_s": float(lasts_s[speed_mps[1:] < _STANDING_MPS].sum()),
+        "standing_s": float(lasts_s[~rolls].sum()),
         "lane_offset_m.p95": float(np.quantile(np.abs(offset_m), 0.95)),
     }
 

@@ -14,7 +14,7 @@ from cosim.sides.link import LinkSide
 from cosim.sides.vehicles import DrivenVehicles, bodies_of, ego_state
 from cosim.traffic.sumo import SumoTraffic
 from network.arrays import Ints
-from vehicles.criticality import find_leader, overlapping
+from vehicles.criticality import find_leader, overlapping, time_to_collision_s
 from vehicles.driving.base import Bodies, EgoState, Seen, Situation
 from vehicles.driving.driver import Choice, Driver
 from vehicles.driving.fleet_commands import FleetCommands
@@ -195,6 +195,9 @@ class Driving:
     ) -> None:
         ids, bodies = others
         leader = find_leader(choice.road, ego, bodies)
+        ttc_s = math.inf
+        if leader is not None:
+            ttc_s = time_to_collision_s(choice.road, ego, bodies, leader)
         proposal = choice.proposal
         self._decisions.append(
             {
@@ -208,7 +211,7 @@ class Driving:
                 "speed_mps": ego.speed_mps,
                 "lane_offset_m": choice.road.ego_left_m,
                 "gap_m": leader.gap_m if leader else math.inf,
-                "ttc_s": leader.time_to_collision_s(ego.speed_mps) if leader else math.inf,
+                "ttc_s": ttc_s,
                 "sensed": [self._users.ids[slot] for slot in proposal.sensed_slots],
                 "packets": [received.packet_id for received in proposal.messages],
                 "message_ages_ms": [

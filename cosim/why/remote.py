@@ -107,8 +107,8 @@ def remote_drive(
     if drives.empty:
         return None
     state: Any = drives.iloc[-1]
-    frames = _own(tables.frames, vehicle).set_index("frame").sort_index()
-    given = _given(tables, vehicle, now_s)
+    frames = _frames(tables, vehicle)
+    given = _given(tables, vehicle, frames, now_s)
     heard = given[given["in_car"]]
     answered = given[given["packet_id"].isin(list(ages_ms))].sort_values("time_s", ascending=False)
     if answered.empty:
@@ -145,10 +145,26 @@ def _own(table: pd.DataFrame, vehicle: str) -> pd.DataFrame:
     return table[table["vehicle"] == vehicle]
 
 
-def _given(tables: RunTables, vehicle: str, now_s: float) -> pd.DataFrame:
-    """The commands given by an instant, and whether they had come to the car by then."""
+def _frames(tables: RunTables, vehicle: str) -> pd.DataFrame:
+    """The frames, by number; of a run that goes on, those whose packets are all recorded."""
+    frames = _own(tables.frames, vehicle).set_index("frame").sort_index()
+    known = set(tables.packets.index)
+    recorded: pd.DataFrame = frames[[known.issuperset(own) for own in frames["packets"]]]
+    return recorded
+
+
+def _given(tables: RunTables, vehicle: str, frames: pd.DataFrame, now_s: float) -> pd.DataFrame:
+    """The commands given by an instant, and whether they had come to the car by then.
+
+    Of a run that goes on, those whose packet and pictures are recorded.
+    """
     given = _own(tables.remote_commands, vehicle)
-    given = given[given["time_s"] <= now_s + _SAME_S].sort_values("time_s")
+    given = given[
+        (given["time_s"] <= now_s + _SAME_S)
+        & given["packet_id"].isin(tables.packets.index)
+        & given["frame"].isin(frames.index)
+        & given["acted_on_frame"].isin(frames.index)
+    ].sort_values("time_s")
     packets = tables.packets.loc[given["packet_id"]]
     delivered = (packets["fate"] == "delivered").to_numpy()
     ended_s = packets["ended_ns"].to_numpy() * 1e-9

@@ -20,7 +20,7 @@ def test_by_a_stadium_the_slice_carries_the_cars_messages(tmp_path: Path) -> Non
         "stadium_slice", tmp_path / "without", "network.slices=[]", "network.qos={}"
     )
     assert failed(without) == [
-        "ego.max_deceleration_mps2",
+        "ego.min_pet_s",
         "v2x.latency_ms.p95",
         "v2x.delivery_ratio",
     ]

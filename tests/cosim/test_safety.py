@@ -42,9 +42,18 @@ def test_jerk_and_hard_brakes() -> None:
     assert figures["max_jerk_mps3"] == pytest.approx(40.0)
 
 
+def test_coming_to_rest_is_no_jerk() -> None:
+    figures = safety_of(
+        decisions(
+            speed_mps=[1.0, 0.6, 0.15, 0.0, 0.0], acceleration_mps2=[-3.0, -4.0, -4.5, 0.0, 0.0]
+        )
+    )
+    assert figures["max_jerk_mps3"] == pytest.approx(10.0)
+
+
 def test_speed_and_standstill() -> None:
-    figures = safety_of(decisions(speed_mps=[4.0, 0.0, 0.0, 4.0]))
-    assert figures["mean_speed_mps"] == 2.0
+    figures = safety_of(decisions(speed_mps=[4.0, 0.0, 0.0, 4.0, -2.0]))
+    assert figures["mean_speed_mps"] == pytest.approx(1.2)
     assert figures["standing_s"] == pytest.approx(0.2)
 
 

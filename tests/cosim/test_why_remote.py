@@ -7,13 +7,14 @@ handover, its video waits out the handover, and then in the full cell's queue.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cosim.recording import read_table
+from cosim.recording import SCHEMAS, read_table
 from cosim.why import Chain, as_json, explain, told
 from cosim.why.packets import Carried
 from cosim.why.remote import Picture, RemoteDrive
@@ -242,6 +243,26 @@ def test_with_a_5qi_and_a_slice_the_full_cell_costs_nothing(run_dir: Path, tmp_p
     assert (
         packets.loc[given.commands[0].packet.packet_id, "downlink_cell"] == queue.cell == "east/0"
     )
+
+
+def test_of_a_run_that_goes_on_what_is_recorded_is_told(run_dir: Path, tmp_path: Path) -> None:
+    # At 12.4 s packets that are on their way have no row yet, nor have frames not yet shown.
+    cut_s = 12.4
+    shutil.copy(run_dir / "manifest.json", tmp_path)
+    for table in SCHEMAS:
+        rows = read_table(run_dir, table)
+        if table == "packets":
+            rows = rows[rows["ended_ns"] <= 1e9 * cut_s]
+        elif table == "frames":
+            rows = rows[rows["time_s"] + rows["glass_to_glass_ms"] / 1e3 <= cut_s]
+        else:
+            rows = rows[rows["time_s"] <= cut_s]
+        rows.to_parquet(tmp_path / f"{table}.parquet")
+    there, here = (explain(one, at_s=cut_s) for one in (run_dir, tmp_path))
+    assert remote_of(here).frame == remote_of(there).frame
+    (one,), (same,) = remote_of(here).commands, remote_of(there).commands
+    assert (one.packet.packet_id, one.acted_on) == (same.packet.packet_id, same.acted_on)
+    assert remote_of(here).unheard_count < remote_of(there).unheard_count
 
 
 @pytest.mark.parametrize("at_s", [8.0, 11.36, 11.9, 12.5])

@@ -67,7 +67,7 @@ def _signals(channel: _Levels, *, stations: int = 1, **block: Any) -> Signals:
 
 @check(
     "L3 filter of a step, k = 4 and 8",
-    source="TS 38.331 5.5.3.2: F = (1 - a) F' + a M, a = 1/2^(k/4)",
+    source="TS 38.331 5.5.3.2 (V16.1.0, as quoted in public): F = (1 - a) F' + a M, a = 1/2^(k/4)",
     unit="dB",
     tolerance=2e-4,
     faults=[
@@ -160,7 +160,7 @@ def _reports(neighbour_db: list[float], **changes: Any) -> list[int]:
 
 @check(
     "A3 entered and left, by hand",
-    source="TS 38.331 5.5.4.4: Mn - Hys > Mp + Off; Mn + Hys < Mp + Off",
+    source="TS 38.331 5.5.4.4 (as quoted in public): Mn - Hys > Mp + Off; Mn + Hys < Mp + Off",
     tolerance=0,
     faults=[
         Fault("hysteresis left out", "tests.validation.link_checks:EventA3",
@@ -235,8 +235,8 @@ def radio_link_failure() -> Comparison:
 
 @check(
     "handover interruption, mean and bounds",
-    source="TS 38.331 cl. 12 (RRC 10 ms); TS 38.133 A.14.2.1.1.3 (T_processing 20, T_delta up to "
-    "20, T_margin 2 ms); T_IU up to 10, random access 6 ms",
+    source="TS 38.331 cl. 12 (RRC 10 ms), TS 38.133 A.14.2.1.1.3 (T_processing 20, T_delta up to "
+    "20, T_margin 2 ms), both read; T_IU up to 10, random access 6 ms",
     unit="ms",
     tolerance=[0.3, 0.2, 0.2],
     faults=[

@@ -82,8 +82,8 @@ def lte_interruption() -> Comparison:
 
 @check(
     "from the command to the preamble at most: NR, NR to LTE, LTE to NR",
-    source="TS 38.133 A.6.3.1.1, A.6.3.1.4, A.8.3.1.1 (V19.5.0): 72, 85, 112 ms with T_IU of 20, "
-    "15 and 20 ms; 10 ms here",
+    source="TS 38.133 A.6.3.1.1, A.6.3.1.4, A.8.3.1.1 (V19.5.0, read): 72, 85, 112 ms with T_IU of "
+    "20, 15 and 20 ms; 10 ms here",
     unit="ms",
     tolerance=[2.0, 0.2, 2.0],
     faults=[
@@ -180,7 +180,7 @@ def added_and_released() -> Comparison:
 
 @check(
     "interruption by a change of the NR cell in EN-DC against one in SA",
-    source="TS 38.331 clause 12: 16 ms RRC with a change of the SCG, 10 ms without; else alike",
+    source="TS 38.331 clause 12 (V18.6.0, read): 16 ms RRC with a change of the SCG, 10 ms without",
     unit="ms",
     tolerance=1e-6,
     faults=[

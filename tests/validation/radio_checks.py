@@ -18,6 +18,7 @@ from tests.validation.registry import Comparison, Fault, check
 NS3 = "TR 38.901 T7.4.1-1; ns-3 three-gpp-propagation-loss-model-test-suite"
 NS3_V2V = "TR 37.885 6.2.1; ns-3 three-gpp-v2v vectors"
 PROPAGATION = "network.radio.propagation"
+SHADOWING = "network.radio.shadowing:Shadowing.normals"
 
 
 def _scaled(position: int, factor: float) -> Callable[[Any], Any]:
@@ -361,10 +362,9 @@ def _channel(
     source="TR 38.901 T7.4.1-1, 7.4.4; Kolmogorov-Smirnov at 1 %, 2,000 places",
     tolerance=1.63 / np.sqrt(2000),
     faults=[
-        Fault("one sigma for both", "network.radio.channel:sigma_db",
-              _result(lambda sigma: 0 * sigma + 4.0)),
-        Fault("variance for deviation", "network.radio.channel:sigma_db",
-              _result(lambda sigma: sigma**2)),
+        Fault("root two too much", SHADOWING, _result(lambda both: tuple(1.414 * z for z in both))),
+        Fault("uniform for normal", SHADOWING,
+              _result(lambda both: tuple(3.46 * (stats.norm.cdf(z) - 0.5) for z in both))),
     ],
 )  # fmt: skip
 def link_shadowing() -> Comparison:
@@ -376,7 +376,7 @@ def link_shadowing() -> Comparison:
         gain_db = np.concatenate(
             [_channel(1, sight=_Sight(state), seed=n).path_gain_db(*place)[:, 0] for n in range(40)]
         )
-        with Fault("", "network.radio.channel:sigma_db", _result(lambda x: x * 0)).applied():
+        with Fault("", SHADOWING, _result(lambda both: tuple(0 * z for z in both))).applied():
             mean_db = _channel(1, sight=_Sight(state)).path_gain_db(*place)[:, 0]
         ours.append(stats.kstest((gain_db - np.tile(mean_db, 40)) / sigma_db, stats.norm.cdf))
     return Comparison([one.statistic for one in ours], 0.0)

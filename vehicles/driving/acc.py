@@ -11,6 +11,7 @@ from network.settings import Settings
 from vehicles.criticality import find_crossing, find_leader
 from vehicles.driving.base import Proposal, RoadAhead, Situation
 from vehicles.driving.following import (
+    COMFORT_MPS2,
     LATERAL_MARGIN_M,
     LINE_GAP_M,
     STANDSTILL_GAP_M,
@@ -25,6 +26,8 @@ from vehicles.driving.following import (
 _YELLOW_MPS2 = 3.0
 # What is slower won't make room by driving on: a place to stop at, like a line.
 _STANDING_MPS = 0.5
+# Room to where somebody crosses that is worth hard braking.
+_LEAST_GAP_M = 0.5
 
 
 class AccSettings(Settings):
@@ -69,7 +72,7 @@ class Acc:
             proposals.append(following)
         crossing = find_crossing(road, ego, seen.bodies)
         if crossing is not None:
-            wait = stop_mps2(ego.speed_mps, free, crossing.gap_m - LINE_GAP_M)
+            wait = _stop_short_mps2(ego.speed_mps, free, crossing.gap_m, LINE_GAP_M, _LEAST_GAP_M)
             slot = int(seen.slots[crossing.row])
             proposals.append(
                 Proposal(_allowed(wait, ego.speed_mps), "give way", sensed_slots=(slot,))
@@ -89,7 +92,9 @@ class Acc:
         free = self._free_mps2(situation)
         room_m = leader.gap_m - STANDSTILL_GAP_M
         if leader.speed_mps < _STANDING_MPS:
-            follow = stop_mps2(ego.speed_mps, free, room_m)
+            follow = _stop_short_mps2(
+                ego.speed_mps, free, leader.gap_m, STANDSTILL_GAP_M, LINE_GAP_M
+            )
         else:
             follow = free - interaction_mps2(
                 ego.speed_mps, leader.speed_mps, room_m, self._time_gap_s
@@ -110,6 +115,20 @@ class Acc:
             return True
         self._running_m = None
         return False
+
+
+def _stop_short_mps2(
+    speed_mps: float, free: float, gap_m: float, wanted_m: float, least_m: float
+) -> float:
+    """Acceleration to stop `wanted_m` short of something, braking comfortably, or else `least_m`.
+
+    Who comes into the way late, or steps from crossing it to standing in it, is no reason to brake
+    hard for the last bit of room.
+    """
+    stop = stop_mps2(speed_mps, free, gap_m - wanted_m)
+    if stop >= -COMFORT_MPS2:
+        return stop
+    return min(stop_mps2(speed_mps, free, gap_m - least_m), -COMFORT_MPS2)
 
 
 def _allowed(wanted_mps2: float, speed_mps: float) -> float:

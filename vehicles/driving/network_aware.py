@@ -55,7 +55,11 @@ class NetworkAwareSettings(Settings):
     good_sinr_db: float = Field(5.0, description="SINR from which the network is good.")
     bad_sinr_db: float = Field(-5.0, description="SINR below which it is bad.")
     look_ahead_s: float = Field(
-        5.0, ge=0, le=30, description="How far ahead the SINR's trend and the forecast are looked."
+        5.0,
+        ge=0,
+        le=30,
+        description="How far ahead the forecast is looked, and the SINR's trend, but that no "
+        "further than the 2 s over which it is known.",
     )
     forecast: bool = Field(
         False, description="Use the network's forecast of the SINR along the route."
@@ -92,11 +96,15 @@ class NetworkAware:
         self._delays = _Delays()
         self._trend = _Trend()
         self._caution = 0.0
+        self._reason = ""
         self._instant_ns: int | None = None
 
     def decide(self, situation: Situation) -> Proposal | None:
         """Hold back by how bad the network is."""
         target, reason = self._assess(situation)
+        if target >= self._caution:
+            # While it goes again, the reason is what it came for.
+            self._reason = reason
         self._follow(target, situation.instant_ns)
         if self._caution < _LEAST_CAUTION:
             return None
@@ -113,7 +121,7 @@ class NetworkAware:
                 self._caution * settings.time_gap_s,
             )
             sensed = [int(situation.seen.slots[leader.row])]
-        return Proposal(max(wanted, -_GENTLE_MPS2), reason, sensed, self._delays.causes())
+        return Proposal(max(wanted, -_GENTLE_MPS2), self._reason, sensed, self._delays.causes())
 
     def _assess(self, situation: Situation) -> tuple[float, str]:
         """How bad the network is or will be, from 0 to 1, and by what."""
@@ -188,7 +196,10 @@ class _Trend:
         self._cell: str | None = None
 
     def reaches_db(self, link: LinkView, now_ns: int, ahead_s: float) -> float:
-        """The SINR in `ahead_s` if it goes on as over the last 2 s in this cell [dB]."""
+        """The SINR in `ahead_s` if it goes on as over the last 2 s in this cell [dB].
+
+        Beyond another 2 s, a dip that ends by itself would be taken for the cell's edge.
+        """
         if link.serving_cell != self._cell or math.isnan(link.sinr_db):
             self._cell = link.serving_cell
             self._samples.clear()
@@ -200,7 +211,7 @@ class _Trend:
         time_s, sinr_db = np.array(self._samples).T
         time_s = 1e-9 * (time_s - now_ns)
         slope = float(np.polyfit(time_s, sinr_db, 1)[0])
-        return link.sinr_db + slope * ahead_s
+        return link.sinr_db + slope * min(ahead_s, 1e-9 * _TREND_NS)
 
 
 def _handover_is_near(link: LinkView) -> bool:

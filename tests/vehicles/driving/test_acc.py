@@ -58,7 +58,7 @@ def test_keeps_the_standstill_gap() -> None:
     assert acc.decide(situation(straight(), ego_at(50, 0.0), far)).acceleration_mps2 > 0.0
 
 
-@pytest.mark.parametrize(("speed", "least"), [(3.0, -5.0), (12.5, -4.25), (25.0, -3.5)])
+@pytest.mark.parametrize(("speed", "least"), [(4.5, -5.0), (12.5, -4.25), (25.0, -3.5)])
 def test_brakes_no_harder_than_iso_15622(speed: float, least: float) -> None:
     wall = bodies((50 + 2 * HALF_M + 3.0, 0, 0, 0.0, CAR))
     chosen = Acc(AccSettings()).decide(situation(straight(), ego_at(50, speed), wall))
@@ -130,3 +130,27 @@ def test_waits_for_somebody_on_foot_who_is_about_to_cross() -> None:
     assert list(chosen.sensed_slots) == [10]
     # Where the car goes first, somebody that far from the lane is expected to wait.
     assert Acc(AccSettings()).decide(situation(straight(), ego, walker)).reason == "cruise"
+
+
+def test_standing_it_lets_somebody_pass_whom_it_would_meet_half_way() -> None:
+    # From standing it takes some 4 s to clear the crossing.
+    crossing = straight(yield_s_m=((70.0, 80.0),))
+    ego = ego_at(75.0 - 2.5 - HALF_M, 0.0)
+    for away_m, reason in ((5.0, "give way"), (12.0, "cruise")):
+        walker = bodies((75, -away_m, math.pi / 2, 1.0, PEDESTRIAN))
+        assert Acc(AccSettings()).decide(situation(crossing, ego, walker)).reason == reason
+
+
+def test_who_walks_into_its_way_is_no_reason_to_brake_for_the_standstill_gap() -> None:
+    """At first where they will cross is what it stops for, then who stands in its way."""
+    acc, crossing = Acc(AccSettings()), straight(limit_mps=5.5, yield_s_m=((70.0, 80.0),))
+    x_m, speed_mps, wanted, gap_m = 50.0, 5.0, [], []
+    for step in range(250):
+        walker = bodies((75, -5.0 + 0.02 * step, math.pi / 2, 1.0, PEDESTRIAN))
+        here = situation(crossing, ego_at(x_m, speed_mps), walker, instant_ns=step * 20_000_000)
+        wanted.append(acc.decide(here).acceleration_mps2)
+        speed_mps = max(speed_mps + 0.02 * wanted[-1], 0.0)
+        x_m += 0.02 * speed_mps
+        gap_m.append(75.0 - 0.25 - x_m - HALF_M)
+    assert min(wanted) > -2.6
+    assert min(gap_m) > 0.8

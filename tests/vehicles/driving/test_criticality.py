@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vehicles.driving.scene import CAR, PEDESTRIAN, bodies, ego_at, straight
-from vehicles.criticality import Leader, find_crossing, find_leader, overlapping
-from vehicles.driving.base import EgoState, RoadAhead
+from vehicles.criticality import (
+    Leader,
+    find_crossing,
+    find_leader,
+    overlapping,
+    time_to_collision_s,
+)
+from vehicles.driving.base import Bodies, EgoState, RoadAhead
 from vehicles.driving.path import Path
 
 LENGTH_M = CAR[0]
@@ -20,6 +26,38 @@ def test_time_to_collision() -> None:
     assert Leader(0, 20.0, 5.0).time_to_collision_s(15.0) == pytest.approx(2.0)
     assert Leader(0, 20.0, 15.0).time_to_collision_s(15.0) == math.inf
     assert Leader(0, -1.0, 0.0).time_to_collision_s(15.0) == 0.0
+
+
+def ttc_s(road: RoadAhead, ego: EgoState, other: Bodies) -> float:
+    leader = find_leader(road, ego, other)
+    assert leader is not None
+    return time_to_collision_s(road, ego, other, leader)
+
+
+def test_who_stays_in_the_way_is_met_when_the_gap_is_closed() -> None:
+    road, ego = straight().seen_from(50, 0), ego_at(50, 10.0)
+    ahead_m = 30 - LENGTH_M
+    assert ttc_s(road, ego, bodies((80, 0, 0, 5, CAR))) == pytest.approx(ahead_m / 5)
+    assert ttc_s(road, ego, bodies((80, 0, math.pi, 5, CAR))) == pytest.approx(ahead_m / 15)
+    assert ttc_s(road, ego, bodies((80, 0, 0, 10, CAR))) == math.inf
+
+
+def test_who_crosses_counts_while_in_the_way() -> None:
+    walker = bodies((80, 0.2, math.pi / 2, 1.5, PEDESTRIAN))
+    gap_m = 30 - LENGTH_M / 2 - PEDESTRIAN[1] / 2
+    there_s = ttc_s(straight().seen_from(50, 0), ego_at(50, 10.0), walker)
+    assert there_s == pytest.approx(gap_m / 10, abs=0.01)
+
+
+def test_oncoming_traffic_where_the_path_turns_across_it_is_not_met() -> None:
+    xy = np.array([[0.0, 0.0], [50.0, 0.0], [56.0, 6.0], [56.0, 50.0]])
+    s = np.array([0.0, 50.0, 50.0 + 72**0.5, 94.0 + 72**0.5])
+    road = RoadAhead(Path(xy, s), np.full(4, 10.0), np.inf, False).seen_from(30, 0)
+    oncoming = bodies((56, 3.2, math.pi, 12.0, CAR))
+    leader = find_leader(road, ego_at(30, 5.0), oncoming)
+    assert leader is not None
+    assert leader.time_to_collision_s(5.0) < 2.0
+    assert ttc_s(road, ego_at(30, 5.0), oncoming) == math.inf
 
 
 def test_leader_is_the_nearest_in_the_strip() -> None:

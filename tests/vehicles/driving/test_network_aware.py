@@ -100,12 +100,24 @@ def test_its_own_link_counts(link: LinkView, reason: str) -> None:
 
 
 def test_a_fading_link_counts_before_it_is_poor() -> None:
-    # 3 dB a second less: in 5 s 15 dB less than now.
+    # 3 dB a second less: in 2 s 6 dB less than now.
     fading = [replace(GOOD, sinr_db=20.0 - 0.3 * step) for step in range(40)]
     proposal = after(3.5, *fading)
     assert fading[34].sinr_db > 5.0
     assert proposal is not None
     assert proposal.reason == "fading link"
+
+
+def test_a_dip_is_not_taken_for_the_cell_s_edge() -> None:
+    # 4 dB a second less for as long as the trend is known, at 14 dB: 2 s on there are still 6 dB.
+    dip = [replace(GOOD, sinr_db=22.0 - 0.4 * step) for step in range(21)]
+    assert after(2.1, *dip) is None
+
+
+def test_caution_that_goes_again_keeps_its_reason() -> None:
+    proposal = after(4.0, *[replace(GOOD, sinr_db=-5.0)] * 20, GOOD)
+    assert proposal is not None
+    assert proposal.reason == "poor link"
 
 
 def test_a_forecast_tells_of_what_lies_ahead() -> None:
