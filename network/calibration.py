@@ -31,7 +31,7 @@ from network.radio.propagation import (
     Scenario,
     los_probability,
     path_losses_db,
-    sigma_db,
+    sigmas_db,
 )
 from network.radio.shadowing import SITE_CORRELATION
 
@@ -442,10 +442,7 @@ def _scenario_states(heard: _Heard, network: Network) -> _States:
     link = network.scenario, heard.flat_m, network.carrier_ghz
     masts_m, stations_m = heard.mast_height_m, heard.height_m
     losses = path_losses_db(*link, bs_height_m=masts_m, ue_height_m=stations_m)
-    spreads = [
-        sigma_db(*link, los=los, bs_height_m=masts_m, ue_height_m=stations_m)
-        for los in (True, False)
-    ]
+    spreads = sigmas_db(*link, bs_height_m=masts_m, ue_height_m=stations_m)
     budget_dbm = heard.budget_dbm(0.0)
     return _States(
         np.stack([budget_dbm - loss for loss in losses], axis=-1),

@@ -200,12 +200,13 @@ class Link(LegByLeg):
         """Queue packets whose wait ends in their cell; end those that waited too long."""
         flights = self._flights
         up = leg == Leg.UP_WAIT
-        rows = np.flatnonzero(flights.leg == leg)
-        rows = rows[flights.fate[rows] == Fate.IN_FLIGHT]
+        ready = flights.plan_ns[:, 1]
+        coming = (flights.leg == leg) & (ready < to_ns) & (flights.fate == Fate.IN_FLIGHT)
+        rows = np.flatnonzero(coming)
         if not rows.size:
             return
         station = (flights.sender if up else flights.receiver)[rows]
-        ready = flights.plan_ns[rows, 1]
+        ready = ready[rows]
         link = self._connections
         blocked_from, blocked_until = link.blocked_ns(station)
         blocked = (ready >= blocked_from) & (ready < blocked_until)
@@ -370,6 +371,8 @@ class Link(LegByLeg):
         ):
             rows = np.flatnonzero((flights.leg == radio) & (flights.due_ns > self._now_ns))
             rows = rows[affected[owner[rows]]]
+            if not rows.size:
+                continue
             (self._up if radio == Leg.UP_RADIO else self._down).withdraw(flights.packet_id[rows])
             flights.book(rows, self._now_ns)
             flights.leg[rows] = wait

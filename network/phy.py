@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from network.arrays import Floats, Ints
+from network.arrays import Bools, Floats, Ints
 
 SUBCARRIERS_PER_PRB = 12
 SYMBOLS_PER_SLOT = 14
@@ -193,13 +194,34 @@ def bler(
     Returns:
         Probabilities in [0, 1] of the broadcast shape.
     """
-    rows = mcs_table(table)
-    mcs = np.asarray(mcs)
+    return error_curve(mcs, size_bits=size_bits, table=table).bler(sinr_db)
+
+
+class ErrorCurve(NamedTuple):
+    """How the error rate of transport blocks falls over SINR; every array has the same shape."""
+
+    middle_db: Floats
+    """SINR at which a code block fails half the time [dB]."""
+    spread_db: Floats
+    code_blocks: Floats
+
+    def bler(self, sinr_db: ArrayLike) -> Floats:
+        """Return the error rates of one transmission; see `bler`."""
+        failed = ndtr((self.middle_db - np.asarray(sinr_db)) / self.spread_db)
+        through = self.code_blocks * np.log1p(-np.minimum(failed, 1.0 - 1e-15))
+        return np.asarray(-np.expm1(through))
+
+    def take(self, rows: Ints | Bools) -> ErrorCurve:
+        """Return those of some of the blocks."""
+        return ErrorCurve._make(column[rows] for column in self)
+
+
+def error_curve(mcs: ArrayLike, *, size_bits: ArrayLike = 8192, table: int = 2) -> ErrorCurve:
+    """Return what the error rates of blocks hang on beside SINR; arguments as of `bler`."""
     size = np.asarray(size_bits, dtype=np.float64)
     code_blocks = np.ceil(size / _GREATEST_CODE_BLOCK)
-    middle, spread = _curve(rows, mcs, size / code_blocks)
-    failed = ndtr((middle - np.asarray(sinr_db)) / spread)
-    return np.asarray(-np.expm1(code_blocks * np.log1p(-np.minimum(failed, 1.0 - 1e-15))))
+    middle, spread = _curve(mcs_table(table), np.asarray(mcs), size / code_blocks)
+    return ErrorCurve(middle, spread, code_blocks)
 
 
 def sinr_for_bler_db(

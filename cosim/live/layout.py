@@ -11,6 +11,7 @@ import shapely
 import shapely.ops
 import sumolib
 from matplotlib import colormaps
+from shapely.geometry.polygon import orient
 
 from cosim.federate import BadInput
 from cosim.plots.coverage import read_ground, work_out_coverage
@@ -187,7 +188,9 @@ def _facing_up(corners: Floats) -> Floats:
 def _solids(buildings: list[Building]) -> Floats:
     """Walls and roofs of buildings as triangles (3 n, 3)."""
     parts = [np.zeros((0, 3))]
-    for outline, height_m in buildings:
+    for building, height_m in buildings:
+        # Walls then face outwards.
+        outline = orient(building)
         roof = _flat(outline)
         parts.append(np.column_stack([roof, np.full(len(roof), height_m)]))
         for ring in (outline.exterior, *outline.interiors):

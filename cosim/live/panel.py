@@ -17,6 +17,7 @@ from network.arrays import Floats
 
 # How far back the plots go.
 _PLOT_S = 30.0
+_GAP_S = 1.0
 _LINES = 60
 _WHOSE = {"driven": "driven vehicles", "picked": "the picked one", "all": "everyone"}
 _PLOTTED = (
@@ -68,7 +69,7 @@ class Panel:
         self._choice = ui.select([], label="Vehicle", with_input=True, on_change=self._choose)
         self._choice.classes("w-full").props("dense options-dense")
         self._state = ui.label().classes("num whitespace-pre-wrap text-sm min-h-[6em] shrink-0")
-        self._plots = ui.echart(_options()).classes("w-full h-[38vh] shrink-0")
+        self._plots = ui.echart(_options()).classes("w-full h-[36vh] shrink-0")
         self._plots.props("aria-label='Speed, SINR and delay of the last 30 s'")
         self._filter = ui.select(_WHOSE, label="What happened to", value="driven")
         self._filter.classes("w-full").props("dense options-dense")
@@ -121,10 +122,7 @@ class Panel:
             "setOption",
             {
                 "xAxis": [axis] * len(parts),
-                "series": [
-                    {"data": [[round(t, 2), _finite(v)] for t, v in part.tolist()]}
-                    for part in parts
-                ],
+                "series": [{"data": _points(part)} for part in parts],
             },
         )
 
@@ -159,14 +157,22 @@ class Panel:
         self._why.open()
 
 
-def _finite(value: float) -> float | None:
-    return round(value, 2) if np.isfinite(value) else None
+def _points(pairs: Floats) -> list[list[float | None]]:
+    """Time and value as the plots take them: a line ends where there was nothing for a second."""
+    points: list[list[float | None]] = []
+    before_s = np.inf
+    for time_s, value in pairs.tolist():
+        if time_s - before_s > _GAP_S:
+            points.append([before_s, None])
+        points.append([round(time_s, 2), round(value, 2) if np.isfinite(value) else None])
+        before_s = time_s
+    return points
 
 
 def _options() -> dict[str, Any]:
     """Three plots over each other, along one time."""
     count = len(_PLOTTED)
-    grey = {"color": "#888"}
+    grey = {"color": "#7a7a7a"}
     height = 100 / count
     return {
         "animation": False,
@@ -194,7 +200,12 @@ def _options() -> dict[str, Any]:
                 "type": "value",
                 "gridIndex": n,
                 "axisLine": {"onZero": False},
-                "axisLabel": {"show": n == count - 1, "hideOverlap": True, **grey},
+                "axisLabel": {
+                    "show": n == count - 1,
+                    "hideOverlap": True,
+                    "formatter": "{value} s",
+                    **grey,
+                },
                 "splitLine": {"show": False},
             }
             for n in range(count)

@@ -6,6 +6,8 @@ const PALETTE = {
   light: { sky: "#dfe7ec", ground: "#cbd3c4", road: "#5d646b", line: "#f4f4f4", house: "#b8b2a8", mast: "#333333" },
   dark: { sky: "#10151b", ground: "#182019", road: "#2f353d", line: "#9aa4ad", house: "#4a5058", mast: "#c8ced6" },
 };
+const SKY = "#ffffff", SOIL = "#8d8d8d", FROM_ABOVE = 1.9, FROM_SUN = 1.4;
+const SUN = new THREE.Vector3(-0.4, -0.7, 1).normalize();
 const CHASE_M = 16, EYE_M = 6, TOP_M = 140;
 const POSE = 6, LINK = 4, CHANGE = 2;
 
@@ -25,7 +27,30 @@ function triangles(values, size, z = 0) {
   const geometry = new THREE.BufferGeometry();
   geometry.setAttribute("position", new THREE.BufferAttribute(positions, 3));
   geometry.computeVertexNormals();
+  return shaded(geometry);
+}
+
+// What doesn't move is shaded once, as a Lambert material would be for every pixel of every picture:
+// without a GPU that takes a third of the time.
+function shaded(geometry) {
+  const normals = geometry.attributes.normal, normal = new THREE.Vector3(), colours = [];
+  const sky = new THREE.Color(SKY).r, soil = new THREE.Color(SOIL).r;
+  for (let i = 0; i < normals.count; i++) {
+    normal.fromBufferAttribute(normals, i);
+    const above = FROM_ABOVE * (soil + (sky - soil) * (0.5 + 0.5 * normal.z));
+    const light = (above + FROM_SUN * Math.max(normal.dot(SUN), 0)) / Math.PI;
+    colours.push(light, light, light);
+  }
+  geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours, 3));
   return geometry;
+}
+
+function paintsBySoftware() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  const told = context?.getExtension("WEBGL_debug_renderer_info");
+  const name = told ? context.getParameter(told.UNMASKED_RENDERER_WEBGL) : "";
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software/i.test(name);
 }
 
 function label(text) {
@@ -59,14 +84,15 @@ export default {
     this.roster = [];
     this.view = "chase";
     this.factor = 1;
-    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true });
+    this.renderer = new THREE.WebGLRenderer({ canvas, antialias: !paintsBySoftware() });
     this.scene = new THREE.Scene();
     this.camera = new THREE.PerspectiveCamera(50, 1, 1, 20000);
     this.camera.up.set(0, 0, 1);
-    this.scene.add(new THREE.HemisphereLight("#ffffff", "#8d8d8d", 2.2));
-    const sun = new THREE.DirectionalLight("#ffffff", 1.6);
-    sun.position.set(-0.4, -0.7, 1);
-    this.scene.add(sun);
+    const sky = new THREE.HemisphereLight(SKY, SOIL, FROM_ABOVE);
+    sky.position.set(0, 0, 1);
+    const sun = new THREE.DirectionalLight("#ffffff", FROM_SUN);
+    sun.position.copy(SUN);
+    this.scene.add(sky, sun);
     this.controls = new MapControls(this.camera, canvas);
     this.controls.maxPolarAngle = 1.45;
     this.controls.addEventListener("change", () => this.redraw());
@@ -125,16 +151,16 @@ export default {
     build(layout) {
       this.layout = layout;
       this.material = {
-        ground: new THREE.MeshLambertMaterial(),
-        road: new THREE.MeshLambertMaterial(),
-        line: new THREE.MeshBasicMaterial(),
-        house: new THREE.MeshLambertMaterial({ side: THREE.DoubleSide, flatShading: true }),
-        mast: new THREE.MeshLambertMaterial(),
+        ground: new THREE.MeshBasicMaterial({ vertexColors: true }),
+        road: new THREE.MeshBasicMaterial({ vertexColors: true }),
+        line: new THREE.MeshBasicMaterial({ vertexColors: true }),
+        house: new THREE.MeshBasicMaterial({ vertexColors: true, side: THREE.DoubleSide }),
+        mast: new THREE.MeshBasicMaterial({ vertexColors: true }),
       };
       const [x0, y0, x1, y1] = layout.bounds;
       this.middle = new THREE.Vector3((x0 + x1) / 2, (y0 + y1) / 2, 0);
       this.extent = Math.max(x1 - x0, y1 - y0, 100);
-      const ground = new THREE.Mesh(new THREE.PlaneGeometry(6 * this.extent, 6 * this.extent), this.material.ground);
+      const ground = new THREE.Mesh(shaded(new THREE.PlaneGeometry(6 * this.extent, 6 * this.extent)), this.material.ground);
       ground.position.set(this.middle.x, this.middle.y, -0.3);
       const flat = [["roads", "road", 0], ["lines", "line", 0.05]];
       for (const [part, material, z] of flat) {
@@ -144,7 +170,7 @@ export default {
       const sites = new Map();
       layout.masts.forEach(([x, y, z], cell) => sites.set(`${x} ${y}`, [x, y, z, layout.cells[cell].split("/")[0]]));
       for (const [x, y, z, name] of sites.values()) {
-        const mast = new THREE.Mesh(new THREE.CylinderGeometry(0.4, 0.9, z, 8).rotateX(Math.PI / 2), this.material.mast);
+        const mast = new THREE.Mesh(shaded(new THREE.CylinderGeometry(0.4, 0.9, z, 8).rotateX(Math.PI / 2)), this.material.mast);
         mast.position.set(x, y, z / 2);
         const sign = label(name);
         sign.position.set(x, y, z + 2);
@@ -163,7 +189,9 @@ export default {
       this.beams.frustumCulled = false;
       this.ring = new THREE.Mesh(new THREE.RingGeometry(0.95, 1, 64), new THREE.MeshBasicMaterial({ color: PICKED, side: THREE.DoubleSide }));
       this.ring.visible = false;
-      this.scene.add(this.beams, this.ring);
+      // A line is a pixel wide; the picked one's is to be seen.
+      this.thread = new THREE.Mesh(new THREE.CylinderGeometry(0.09, 0.09, 1, 6).rotateX(Math.PI / 2), new THREE.MeshBasicMaterial({ transparent: true, depthWrite: false }));
+      this.scene.add(this.beams, this.ring, this.thread);
       this.packets = new Packets(this.scene);
       this.paint(this.dark ?? false);
     },
@@ -237,6 +265,7 @@ export default {
       const [low, high] = this.layout.sinr_db, steps = this.scale.length - 1;
       const ends = [], colours = [], white = new THREE.Color("#ffffff"), left = new THREE.Color(PICKED);
       const flashing = new Map();
+      this.thread.visible = false;
       for (let i = 0; i < changing.length; i += CHANGE) flashing.set(changing[i], this.layout.masts[changing[i + 1]]);
       for (let i = 0; i < links.length; i += LINK) {
         const [number, cell, sinr, interrupted] = links.subarray(i, i + LINK);
@@ -252,11 +281,22 @@ export default {
         const share = Math.min(Math.max((sinr - low) / (high - low), 0), 1);
         const colour = flash ? white : this.scale[Math.round(share * steps) || 0];
         for (let end = 0; end < 2; end++) colours.push(colour.r, colour.g, colour.b);
+        if (number === this.picked) this.span(this.thread, antenna, mast, colour);
       }
       this.beams.geometry.dispose();
       this.beams.geometry = new THREE.BufferGeometry();
       this.beams.geometry.setAttribute("position", new THREE.Float32BufferAttribute(ends, 3));
       this.beams.geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours, 3));
+    },
+
+    // Lay something that is 1 long along z from one place to another.
+    span(mesh, from, to, colour) {
+      const begin = new THREE.Vector3(...from), end = new THREE.Vector3(...to);
+      mesh.position.lerpVectors(begin, end, 0.5);
+      mesh.scale.set(1, 1, begin.distanceTo(end));
+      mesh.lookAt(end);
+      mesh.material.color.copy(colour);
+      mesh.visible = true;
     },
 
     follow(picked) {
@@ -289,7 +329,8 @@ export default {
         this.controls.target.copy(target);
         this.camera.position.set(target.x, target.y - 0.01, TOP_M * this.factor);
         this.controls.update();
-      } else if (view === "area") {
+      } else if (view === "area" || !this.ring.visible) {
+        // There is nobody to chase yet.
         this.controls.target.copy(this.middle);
         this.camera.position.set(this.middle.x, this.middle.y - 0.55 * this.extent, 0.6 * this.extent);
         this.controls.update();

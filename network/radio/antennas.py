@@ -43,9 +43,10 @@ def vertical_loss_db(zenith_rad: ArrayLike) -> Floats:
 
 def horizontal_loss_db(azimuth_rad: ArrayLike) -> Floats:
     """Return how much an element loses off boresight [dB], up to 30."""
-    turned = np.asarray(azimuth_rad)
-    off = (turned - 2.0 * np.pi * np.rint(turned / (2.0 * np.pi))) / BEAMWIDTH_RAD
-    return np.asarray(np.minimum(12.0 * off**2, FRONT_TO_BACK_DB))
+    turns = np.asarray(azimuth_rad) / (2.0 * np.pi)
+    turns = turns - np.rint(turns)
+    loss = turns * turns * (12.0 * (2.0 * np.pi / BEAMWIDTH_RAD) ** 2)
+    return np.asarray(np.minimum(loss, FRONT_TO_BACK_DB))
 
 
 def column_gain_db(

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from network.arrays import Bools, Floats, Ints
+from network.arrays import Bools, Floats, Ints, Singles
 from network.draws import Draws
 from network.radio.antennas import (
     ELEMENT_GAIN_DBI,
@@ -23,7 +23,7 @@ from network.radio.propagation import (
     Scenario,
     los_probability,
     path_losses_db,
-    sigma_db,
+    sigmas_db,
     soft_los_state,
 )
 from network.radio.shadowing import Maps, Shadowing
@@ -150,6 +150,7 @@ class Channel:
         )
         omnidirectional = np.isnan(cells.azimuth_rad)
         self._azimuth_rad = np.where(omnidirectional, 0.0, cells.azimuth_rad).astype(np.float32)
+        self._mast_height_m = masts.height_m.astype(np.float32)
         self._tilt_rad = (np.pi / 2.0 + masts.downtilt_rad).astype(np.float32)
         self._sector_weight = np.where(omnidirectional, 0.0, 1.0).astype(np.float32)
         distances = CORRELATION_DISTANCES[scenario]
@@ -183,25 +184,24 @@ class Channel:
         if not (np.isfinite(x_m).all() and np.isfinite(y_m).all()):
             raise ValueError("positions of stations must be finite numbers")
         masts = self._masts
-        east = x_m[:, None] - masts.x_m
-        north = y_m[:, None] - masts.y_m
+        # From here on in single precision, which is good for 1e-4 dB.
+        east = (x_m[:, None] - masts.x_m).astype(np.float32)
+        north = (y_m[:, None] - masts.y_m).astype(np.float32)
+        height = height_m[:, None].astype(np.float32)
         distance_2d = np.sqrt(east**2 + north**2)
-        height = height_m[:, None]
         clear = self._clear(x_m, y_m, height, distance_2d)
         in_sight, blocked = self._losses_db(x_m, y_m, height, distance_2d)
         loss = blocked + clear * (in_sight - blocked)
-        zenith = np.arctan2(distance_2d, height - masts.height_m).astype(np.float32)
-        azimuth = np.arctan2(north, east).astype(np.float32)
+        zenith = np.arctan2(distance_2d, height - self._mast_height_m)
         column = self._panel.column_gain_db(zenith, self._tilt_rad)
-        of_mast = (ELEMENT_GAIN_DBI + column - loss).astype(np.float32)
         cell = self._mast_of_cell
-        gain = of_mast[:, cell]
-        gain -= self._pattern_loss_db(vertical_loss_db(zenith), azimuth)
-        return LinkBudget(gain.astype(np.float64), (clear > _HALF)[:, cell])
+        gain = (ELEMENT_GAIN_DBI + column - loss)[:, cell]
+        gain -= self._pattern_loss_db(vertical_loss_db(zenith), np.arctan2(north, east))
+        return LinkBudget(gain, (clear > _HALF)[:, cell])
 
     def _clear(
-        self, x_m: Floats, y_m: Floats, height_m: Floats, distance_2d_m: Floats
-    ) -> NDArray[np.float32]:
+        self, x_m: Floats, y_m: Floats, height_m: Singles, distance_2d_m: Singles
+    ) -> Singles:
         """Return how much of each site's links is in line of sight (stations, masts), 0 to 1."""
         if self._sight is not None:
             return self._sight.in_sight(x_m, y_m).astype(np.float32)
@@ -209,10 +209,10 @@ class Channel:
         return soft_los_state(probability, self._los_maps.normals(x_m, y_m), self._carrier_ghz)
 
     def _losses_db(
-        self, x_m: Floats, y_m: Floats, height_m: Floats, distance_2d_m: Floats
+        self, x_m: Floats, y_m: Floats, height_m: Singles, distance_2d_m: Singles
     ) -> tuple[Floats, Floats]:
         """Return path loss and shadowing in line of sight, and out of it (stations, masts)."""
-        bs_height_m = self._masts.height_m
+        bs_height_m = self._mast_height_m
         shadowing = self._shadowing.normals(x_m, y_m)
         if self._measured is not None:
             distance_3d_m = np.hypot(distance_2d_m, height_m - bs_height_m)
@@ -223,15 +223,14 @@ class Channel:
             return in_sight, blocked
         link = self._scenario, distance_2d_m, self._carrier_ghz
         losses = path_losses_db(*link, bs_height_m=bs_height_m, ue_height_m=height_m)
-        sigma_in_sight, sigma_blocked = (
-            sigma_db(*link, los=los, bs_height_m=bs_height_m, ue_height_m=height_m)
-            for los in (True, False)
+        sigmas = sigmas_db(*link, bs_height_m=bs_height_m, ue_height_m=height_m)
+        in_sight, blocked = (
+            loss + sigma * normals
+            for loss, sigma, normals in zip(losses, sigmas, shadowing, strict=True)
         )
-        return losses[0] + sigma_in_sight * shadowing[0], losses[1] + sigma_blocked * shadowing[1]
+        return in_sight, blocked
 
-    def _pattern_loss_db(
-        self, vertical_db: Floats, azimuth_rad: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def _pattern_loss_db(self, vertical_db: Floats, azimuth_rad: Singles) -> Singles:
         cell = self._mast_of_cell
         across = horizontal_loss_db(azimuth_rad[:, cell] - self._azimuth_rad)
         across *= self._sector_weight

@@ -6,12 +6,13 @@ a state, and log-normal shadowing around them.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from network.arrays import Floats
+from network.arrays import Floats, floating
 
 
 class LogDistance(NamedTuple):
@@ -31,9 +32,9 @@ class LogDistance(NamedTuple):
 
     def loss_db(self, distance_3d_m: ArrayLike, carrier_ghz: float) -> Floats:
         """Return the mean path loss [dB]; under 1 m it is that at 1 m."""
-        distance_m = np.maximum(np.asarray(distance_3d_m, dtype=np.float64), 1.0)
+        distance_m = np.maximum(floating(distance_3d_m), 1.0)
         loss = self.offset_db + 10.0 * self.exponent * np.log10(distance_m)
-        return np.asarray(loss + 20.0 * np.log10(carrier_ghz))
+        return np.asarray(loss + 20.0 * math.log10(carrier_ghz))
 
 
 class MeasuredLoss(NamedTuple):

@@ -2,7 +2,8 @@
 
 Scenarios between a base station and a vehicle are TR 38.901's ``"UMa"``, ``"UMi"`` (street canyon)
 and ``"RMa"``; between vehicles TR 37.885's ``"V2X-highway"`` and ``"V2X-urban"``. Everything takes
-and returns arrays that broadcast against each other.
+and returns arrays that broadcast against each other. Results come in the precision of distances and
+heights: single is good for 1e-4 dB, and several times as fast.
 
 Outside a model's range a carrier frequency is refused. Distances under the least one of the model
 are taken as that least one; beyond the greatest the last formula goes on, which only makes a lost
@@ -13,14 +14,15 @@ logged once.
 from __future__ import annotations
 
 import logging
+import math
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
-from network.arrays import Floats
+from network.arrays import Floats, floating
+from network.radio.quantiles import normal_quantile
 
 Scenario: TypeAlias = Literal["UMa", "UMi", "RMa", "V2X-highway", "V2X-urban"]
 
@@ -136,7 +138,7 @@ def path_losses_db(
     if scenario == "UMa":
         return _uma(
             distance_2d, distance_3d, carrier_ghz, bs_height, ue_height,
-            np.asarray(environment_height_m, dtype=np.float64),
+            np.asarray(environment_height_m, dtype=distance_2d.dtype),
         )  # fmt: skip
     if scenario == "UMi":
         return _umi(distance_2d, distance_3d, carrier_ghz, bs_height, ue_height)
@@ -207,10 +209,10 @@ def soft_los_state(
         States of the broadcast shape.
     """
     wavelength_m = SPEED_OF_LIGHT_MPS / (carrier_ghz * 1e9)
-    quantile = ndtri(np.asarray(probability, dtype=np.float64))
-    clear = quantile.astype(np.float32) + np.asarray(normal, dtype=np.float32)
-    state = np.arctan(clear * np.float32(np.sqrt(20.0 / wavelength_m)))
-    return np.asarray(state * np.float32(1.0 / np.pi) + np.float32(0.5))
+    quantile = normal_quantile(np.asarray(probability, dtype=np.float32))
+    clear = quantile + np.asarray(normal, dtype=np.float32)
+    state = np.arctan(clear * math.sqrt(20.0 / wavelength_m))
+    return np.asarray(state * (1.0 / math.pi) + 0.5)
 
 
 def sigma_db(
@@ -229,6 +231,21 @@ def sigma_db(
     Returns:
         Standard deviation [dB] of the broadcast shape.
     """
+    in_sight, blocked = sigmas_db(
+        scenario, distance_2d_m, carrier_ghz, bs_height_m=bs_height_m, ue_height_m=ue_height_m
+    )
+    return np.where(np.asarray(los, dtype=bool), in_sight, blocked)
+
+
+def sigmas_db(
+    scenario: Scenario,
+    distance_2d_m: ArrayLike,
+    carrier_ghz: float,
+    *,
+    bs_height_m: ArrayLike,
+    ue_height_m: ArrayLike,
+) -> tuple[Floats, Floats]:
+    """Return what `sigma_db` gives in line of sight, and what it gives out of it [dB]."""
     distance_2d, bs_height, ue_height = _within_range(
         scenario, distance_2d_m, carrier_ghz, bs_height_m, ue_height_m
     )
@@ -239,14 +256,13 @@ def sigma_db(
         "V2X-highway": (3.0, 4.0),
         "V2X-urban": (3.0, 4.0),
     }[scenario]
-    in_sight: Floats | float = sigma_los
+    in_sight = np.asarray(sigma_los, dtype=distance_2d.dtype)
+    blocked = np.asarray(sigma_nlos, dtype=distance_2d.dtype)
     if scenario == "RMa":
         breakpoint_m = _rma_breakpoint_m(bs_height, ue_height, carrier_ghz)
-        in_sight = np.where(distance_2d > breakpoint_m, 6.0, sigma_los)
-    shape = np.broadcast_shapes(
-        np.shape(los), distance_2d.shape, np.shape(bs_height), np.shape(ue_height)
-    )
-    return np.broadcast_to(np.where(np.asarray(los, dtype=bool), in_sight, sigma_nlos), shape)
+        in_sight = np.where(distance_2d > breakpoint_m, in_sight + 2.0, in_sight)
+    shape = np.broadcast(distance_2d, bs_height, ue_height).shape
+    return np.broadcast_to(in_sight, shape), np.broadcast_to(blocked, shape)
 
 
 def environment_height_m(
@@ -281,7 +297,7 @@ def _uma(
     environment_height: Floats,
 ) -> tuple[Floats, Floats]:
     log_d3 = np.log10(d3)
-    log_f = np.log10(f)
+    log_f = math.log10(f)
     breakpoint_m = _street_breakpoint_m(bs_height, ue_height, f, environment_height)
     beyond = 9.0 * np.log10(breakpoint_m**2 + (bs_height - ue_height) ** 2)
     in_sight = (
@@ -295,8 +311,8 @@ def _umi(
     d2: Floats, d3: Floats, f: float, bs_height: Floats, ue_height: Floats
 ) -> tuple[Floats, Floats]:
     log_d3 = np.log10(d3)
-    log_f = np.log10(f)
-    breakpoint_m = _street_breakpoint_m(bs_height, ue_height, f, np.asarray(1.0))
+    log_f = math.log10(f)
+    breakpoint_m = _street_breakpoint_m(bs_height, ue_height, f, 1.0)
     beyond = 9.5 * np.log10(breakpoint_m**2 + (bs_height - ue_height) ** 2)
     in_sight = (
         32.4 + 20.0 * log_f + np.where(d2 <= breakpoint_m, 21.0 * log_d3, 40.0 * log_d3 - beyond)
@@ -323,7 +339,7 @@ def _rma(
             20.0 * np.log10(40.0 * np.pi * distance * f / 3.0)
             + min(0.03 * h**1.72, 10.0) * np.log10(distance)
             - min(0.044 * h**1.72, 14.77)
-            + 0.002 * np.log10(h) * distance
+            + 0.002 * math.log10(h) * distance
         )
 
     near = before_breakpoint(d3)
@@ -331,11 +347,11 @@ def _rma(
     in_sight = np.where(d2 <= breakpoint_m, near, far)
     blocked = (
         161.04
-        - 7.1 * np.log10(street_width)
-        + 7.5 * np.log10(h)
+        - 7.1 * math.log10(street_width)
+        + 7.5 * math.log10(h)
         - (24.37 - 3.7 * (h / bs_height) ** 2) * np.log10(bs_height)
         + (43.42 - 3.1 * np.log10(bs_height)) * (np.log10(d3) - 3.0)
-        + 20.0 * np.log10(f)
+        + 20.0 * math.log10(f)
         - (3.2 * np.log10(11.75 * ue_height) ** 2 - 4.97)
     )
     return in_sight, np.maximum(in_sight, blocked)
@@ -343,7 +359,7 @@ def _rma(
 
 def _between_vehicles(scenario: Scenario, d3: Floats, f: float) -> tuple[Floats, Floats]:
     log_d3 = np.log10(d3)
-    log_f = np.log10(f)
+    log_f = math.log10(f)
     if scenario == "V2X-highway":
         in_sight = 32.4 + 20.0 * log_d3 + 20.0 * log_f
     else:
@@ -352,7 +368,7 @@ def _between_vehicles(scenario: Scenario, d3: Floats, f: float) -> tuple[Floats,
 
 
 def _street_breakpoint_m(
-    bs_height: Floats, ue_height: Floats, f_ghz: float, environment_height: Floats
+    bs_height: Floats, ue_height: Floats, f_ghz: float, environment_height: Floats | float
 ) -> Floats:
     return np.asarray(
         4.0
@@ -368,7 +384,7 @@ def _rma_breakpoint_m(bs_height: Floats, ue_height: Floats, f_ghz: float) -> Flo
 
 def _height_gain(distance_2d: Floats, ue_height_m: ArrayLike) -> Floats:
     """C(d_2D, h_UT) of Table 7.4.1-1 note 1, the same term as in UMa's LOS probability."""
-    above = np.clip((np.asarray(ue_height_m, dtype=np.float64) - 13.0) / 10.0, 0.0, 1.0)
+    above = np.clip((floating(ue_height_m) - 13.0) / 10.0, 0.0, 1.0)
     along = 1.25 * (distance_2d / 100.0) ** 3 * np.exp(-distance_2d / 150.0)
     return np.asarray(above**1.5 * np.where(distance_2d > 18.0, along, 0.0))
 
@@ -406,7 +422,7 @@ def _known(scenario: str) -> _Range:
 
 
 def _distances(distance_2d_m: ArrayLike) -> Floats:
-    distance = np.asarray(distance_2d_m, dtype=np.float64)
+    distance = floating(distance_2d_m)
     # Written so that a NaN fails it.
     if distance.size and not distance.min() >= 0.0:
         raise ValueError("distances must be numbers of at least 0 m")
@@ -414,7 +430,7 @@ def _distances(distance_2d_m: ArrayLike) -> Floats:
 
 
 def _heights(scenario: str, what: str, values: ArrayLike, allowed: tuple[float, float]) -> Floats:
-    heights = np.asarray(values, dtype=np.float64)
+    heights = floating(values)
     low, high = allowed
     if not heights.size or (heights.min() >= low and heights.max() <= high):
         return heights

@@ -296,11 +296,13 @@ class Scheduler:
         """
         u, faded = packets.luck, packets.faded
         sent = np.ones(len(u), dtype=np.int64)
-        failed = np.ones(len(u))
         through = np.zeros(len(u), dtype=np.bool_)
         received = np.zeros((len(u), self._most))
+        # Of the packets that aren't through yet:
+        open_ = np.arange(len(u))
+        curve = phy.error_curve(mcs, size_bits=block_bits)
+        failed = np.ones(len(u))
         for attempt in range(1, self._most + 1):
-            open_ = np.flatnonzero(~through)
             if faded is None:
                 combined = packets.sinr_db[open_] + 10.0 * np.log10(attempt)
             else:
@@ -310,13 +312,13 @@ class Scheduler:
                     received[open_[:, None], which] = 10.0 ** (sinr_db / 10.0)
                 gathered = np.add.accumulate(received[open_], axis=1)[:, attempt - 1]
                 combined = 10.0 * np.log10(gathered)
-            combined = combined - self._spread_db
-            failed[open_] *= phy.bler(mcs[open_], combined, size_bits=block_bits[open_])
-            through[open_] = u[open_] <= (1.0 - failed[open_]) ** blocks[open_]
-            if through.all():
+            failed *= curve.bler(combined - self._spread_db)
+            done = u[open_] <= (1.0 - failed) ** blocks[open_]
+            through[open_[done]] = True
+            if attempt == self._most or done.all():
                 break
-            if attempt < self._most:
-                sent[~through] += 1
+            open_, failed, curve = open_[~done], failed[~done], curve.take(~done)
+            sent[open_] += 1
         return sent, through
 
     def _keep_outlook(self, packets: Arrivals, sent: Ints, slots: Ints, through: Bools) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import numpy as np
@@ -132,9 +133,7 @@ class Signals:
         moved = way >= self._anew_after_m
         if moved.any():
             self._hear(stations[moved], x_m[moved], y_m[moved], height_m[moved])
-        # A slice, where it will do, saves copying.
-        dense = stations[-1] + 1 == len(stations)
-        rows = slice(0, len(stations)) if dense else stations
+        rows = _rows(stations)
         change = self._now_dbm[rows] - self.rsrp_dbm[rows]
         if error_db is not None:
             change += error_db
@@ -224,14 +223,22 @@ class Signals:
         else:
             gain_db = self._channel.path_gain_db(x_m, y_m, height_m)
         power_dbm = self._element_power_dbm - self._silence_db
-        level_dbm = gain_db + (power_dbm + self._settings.radio.ue_antenna_gain_dbi)
+        power_dbm += self._settings.radio.ue_antenna_gain_dbi
+        level_dbm = gain_db + power_dbm.astype(np.float32)
         if self._settings.radio.in_car_share:
             level_dbm -= self._loss_db[stations, None]
-        self._x_m[stations] = x_m
-        self._y_m[stations] = y_m
-        self._now_dbm[stations] = level_dbm
-        self._heard_mw[stations] = phy.SUBCARRIERS_PER_PRB * _mw(level_dbm)
+        rows = _rows(stations)
+        self._x_m[rows] = x_m
+        self._y_m[rows] = y_m
+        self._now_dbm[rows] = level_dbm
+        self._heard_mw[rows] = phy.SUBCARRIERS_PER_PRB * _mw(level_dbm)
+
+
+def _rows(stations: Ints) -> Ints | slice:
+    """Return ascending rows as a slice, where that will do: it saves copying."""
+    dense = not stations.size or stations[-1] + 1 == len(stations)
+    return slice(0, len(stations)) if dense else stations
 
 
 def _mw(dbm: Floats) -> Floats:
-    return np.asarray(np.exp(dbm * (np.log(10.0) / 10.0)))
+    return np.asarray(np.exp(dbm * (math.log(10.0) / 10.0)))

@@ -159,6 +159,27 @@ def test_of_many_packets_a_few_are_shown_and_all_that_get_lost(timeline: Timelin
     assert np.isin(np.round(one[:, 3] + 0.003, 4), np.round(later[:, 3], 4)).mean() > 0.9
 
 
+def test_whoever_changes_cells_is_shown_with_the_one_that_is_left(timeline: Timeline) -> None:
+    timeline.add(
+        "handovers",
+        {
+            "time_s": [1.2, 1.7],
+            "id": ["ego", "jumps"],
+            "from_cell": ["west/0", ""],
+            "to_cell": ["east/0", "west/0"],
+            "cause": ["a3", "reestablished"],
+            "interruption_ms": [50.0, 80.0],
+            "ping_pong": [False, False],
+        },
+    )
+    ego, jumps = timeline.number_of("ego"), timeline.number_of("jumps")
+    changing = {
+        at_s: timeline.air(timeline.frame(at_s), ego, 0.6).changing.tolist()
+        for at_s in (1.1, 1.3, 1.75, 2.0)
+    }
+    assert changing == {1.1: [], 1.3: [[ego, 0]], 1.75: [[ego, 0], [jumps, -1]], 2.0: [[jumps, -1]]}
+
+
 def test_decisions_are_listed_when_they_change(timeline: Timeline) -> None:
     reasons = ["follow", "follow", "warned", "follow"]
     timeline.add(
@@ -207,6 +228,10 @@ def test_a_player_goes_along_with_a_run_until_the_person_goes_back(timeline: Tim
     assert player.time_s == pytest.approx(4.9)
     player.step(-1)
     assert (player.time_s, player.following) == (2.0, False)
+    player.follow()
+    player.seek(1.0)
+    player.move_on(0.5)
+    assert (player.time_s, player.following) == (1.5, False)
     player.follow()
     player.move_on(0.05)
     assert player.following
