@@ -96,8 +96,8 @@ class Player:
             self.following = True
 
     def seek(self, time_s: float) -> None:
-        """Go to an instant [s]."""
-        self.following = False
+        """Go to an instant [s], and on from there if time went on."""
+        self._playing, self.following = self.playing, False
         first_s, last_s = self._timeline.span_s
         self.time_s = min(max(time_s, first_s), last_s)
 

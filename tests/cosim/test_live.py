@@ -229,6 +229,10 @@ def test_a_player_goes_along_with_a_run_until_the_person_goes_back(timeline: Tim
     player.step(-1)
     assert (player.time_s, player.following) == (2.0, False)
     player.follow()
+    player.seek(1.0)
+    player.move_on(0.5)
+    assert (player.time_s, player.following) == (1.5, False)
+    player.follow()
     player.move_on(0.05)
     assert player.following
     timeline.ended = "the run has ended"
