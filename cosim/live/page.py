@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import numpy as np
 from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
@@ -242,8 +243,13 @@ class Page:
         if not view.remote:
             return self._frame_at(now_s, view.here)
         if view.picture is None:
-            return self._timeline.frame(0.0)
-        return self._frame_at(now_s - view.picture_age_ms * 1e-3, view.picture)
+            frame = self._timeline.frame(0.0)
+            return frame._replace(users=frame.users[:0])
+        frame = self._frame_at(now_s - view.picture_age_ms * 1e-3, view.picture)
+        # What the car's sensors hadn't seen isn't in the picture.
+        seen = [self._screen.user_id, *view.picture.ids]
+        numbers = [n for name in seen if (n := self._timeline.number_of(name)) is not None]
+        return frame._replace(users=frame.users[np.isin(frame.users[:, 0], numbers)])
 
     def _frame_at(self, time_s: float, look: Look | None) -> Frame:
         """Everyone at an instant that may be newer than the last that is recorded."""
