@@ -2,8 +2,9 @@
 
     python benchmarks/bench_live.py
 
-`step` is what the run's thread spends on a step's rows, `picture` what the page's thread spends on
-one of twenty pictures a second, `message` how large it is. What the browser does isn't in it.
+`step` is what the run's thread spends on a step's rows, with a packet from each vehicle, `picture`
+what the page's thread spends on one of twenty pictures a second, `message` how large it is. What
+the browser does isn't in it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from cosim.live.layout import packed
 from cosim.live.timeline import Timeline
+from network.packet import Stage
 
 _STEP_S = 0.1
 _STEPS = 100
@@ -46,16 +48,34 @@ def _filled(vehicles: int) -> tuple[Timeline, float]:
         users = {"time_s": now_s, "id": ids, "x_m": 10.0 * now_s, **pose}
         levels = dict.fromkeys(("sinr_db", "rsrp_dbm", "interrupted"), ones)
         links = {"time_s": now_s, "id": ids, "cell": ["west/0"] * vehicles, **levels}
+        sent_ns = np.full(vehicles, round(step * _STEP_S * 1e9))
+        stages = {f"{stage.name.lower()}_ns": 0 * sent_ns for stage in Stage}
+        packets = {
+            **stages,
+            "packet_id": sent_ns,
+            "parent_id": 0 * sent_ns - 1,
+            "sender": ids,
+            "receiver": ["server"] * vehicles,
+            "fate": ["delivered"] * vehicles,
+            "uplink_cell": ["west/0"] * vehicles,
+            "downlink_cell": [""] * vehicles,
+            "sent_ns": sent_ns,
+            "ended_ns": sent_ns + 20_000_000,
+        }
         began_s = time.perf_counter()
         timeline.add("road_users", users)
         timeline.add("links", links)
+        timeline.add("packets", packets)
         least_s = min(least_s, time.perf_counter() - began_s)
     return timeline, float(least_s)
 
 
 def _picture(timeline: Timeline) -> str:
     frame = timeline.frame(5.03)
-    return packed(frame.users) + packed(frame.links[:, [0, 1, 2, 4]])
+    air = timeline.air(frame, 0, lasts_s=0.6)
+    return "".join(
+        map(packed, (frame.users, frame.links[:, [0, 1, 2, 4]], air.changing, air.packets))
+    )
 
 
 def _best_s(call: Callable[[], object]) -> float:

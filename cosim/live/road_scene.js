@@ -189,7 +189,9 @@ export default {
       this.beams.frustumCulled = false;
       this.ring = new THREE.Mesh(new THREE.RingGeometry(0.95, 1, 64), new THREE.MeshBasicMaterial({ color: PICKED, side: THREE.DoubleSide }));
       this.ring.visible = false;
-      this.scene.add(this.beams, this.ring);
+      // A line is a pixel wide; the picked one's is to be seen.
+      this.thread = new THREE.Mesh(new THREE.CylinderGeometry(0.09, 0.09, 1, 6).rotateX(Math.PI / 2), new THREE.MeshBasicMaterial({ transparent: true, depthWrite: false }));
+      this.scene.add(this.beams, this.ring, this.thread);
       this.packets = new Packets(this.scene);
       this.paint(this.dark ?? false);
     },
@@ -263,6 +265,7 @@ export default {
       const [low, high] = this.layout.sinr_db, steps = this.scale.length - 1;
       const ends = [], colours = [], white = new THREE.Color("#ffffff"), left = new THREE.Color(PICKED);
       const flashing = new Map();
+      this.thread.visible = false;
       for (let i = 0; i < changing.length; i += CHANGE) flashing.set(changing[i], this.layout.masts[changing[i + 1]]);
       for (let i = 0; i < links.length; i += LINK) {
         const [number, cell, sinr, interrupted] = links.subarray(i, i + LINK);
@@ -278,11 +281,22 @@ export default {
         const share = Math.min(Math.max((sinr - low) / (high - low), 0), 1);
         const colour = flash ? white : this.scale[Math.round(share * steps) || 0];
         for (let end = 0; end < 2; end++) colours.push(colour.r, colour.g, colour.b);
+        if (number === this.picked) this.span(this.thread, antenna, mast, colour);
       }
       this.beams.geometry.dispose();
       this.beams.geometry = new THREE.BufferGeometry();
       this.beams.geometry.setAttribute("position", new THREE.Float32BufferAttribute(ends, 3));
       this.beams.geometry.setAttribute("color", new THREE.Float32BufferAttribute(colours, 3));
+    },
+
+    // Lay something that is 1 long along z from one place to another.
+    span(mesh, from, to, colour) {
+      const begin = new THREE.Vector3(...from), end = new THREE.Vector3(...to);
+      mesh.position.lerpVectors(begin, end, 0.5);
+      mesh.scale.set(1, 1, begin.distanceTo(end));
+      mesh.lookAt(end);
+      mesh.material.color.copy(colour);
+      mesh.visible = true;
     },
 
     follow(picked) {
@@ -315,7 +329,8 @@ export default {
         this.controls.target.copy(target);
         this.camera.position.set(target.x, target.y - 0.01, TOP_M * this.factor);
         this.controls.update();
-      } else if (view === "area") {
+      } else if (view === "area" || !this.ring.visible) {
+        // There is nobody to chase yet.
         this.controls.target.copy(this.middle);
         this.camera.position.set(this.middle.x, this.middle.y - 0.55 * this.extent, 0.6 * this.extent);
         this.controls.update();

@@ -55,6 +55,10 @@ def _checks(chosen: list[Check]) -> int:
             one.source,
         )
     _print(table)
+    _print("Sources that say 'read' were, in a converted copy of the specification; 'quoted' "
+           "or 'transcribed in public' is a part that someone else wrote down; 'from memory' is "
+           "neither. A project's name says whose figures they are, a clause alone where a formula "
+           "comes from.")  # fmt: skip
     took = time.perf_counter() - started
     _print(f"{len(chosen) - failed} of {len(chosen)} checks pass ({took:.1f} s); shown is each "
            "check's element farthest from its reference")  # fmt: skip

@@ -32,9 +32,10 @@ function picture(colour, outline) {
 export class Packets {
   constructor(scene) {
     this.kinds = ALL.map(([colour, outline]) => {
-      const look = { map: picture(colour, outline), size: PIXELS * Math.min(window.devicePixelRatio, 2), sizeAttenuation: false, alphaTest: 0.3 };
+      const look = { map: picture(colour, outline), size: PIXELS, sizeAttenuation: false, transparent: true, depthWrite: false };
       const points = new THREE.Points(new THREE.BufferGeometry(), new THREE.PointsMaterial(look));
       points.frustumCulled = false;
+      points.renderOrder = 1; // Over the line that they go along.
       scene.add(points);
       return points;
     });
