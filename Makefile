@@ -31,6 +31,7 @@ validate-faults: $(VENV)/installed
 
 picture: $(VENV)/installed
 	$(BIN)/python docs/pictures/make_page.py
+	$(BIN)/python docs/pictures/make_drive.py
 
 clean:
 	rm -rf $(VENV) runs

@@ -12,6 +12,7 @@ from cosim.drive.dash import Dash
 from cosim.onlooker import Bridge
 from cosim.sides.vehicles import bodies_of, ego_state
 from cosim.traffic.net import net_bounds_m
+from network.arrays import Ints
 from network.ran.cells import sites_of
 from vehicles.carla.camera import Photo
 from vehicles.driving.base import Bodies, EgoState
@@ -26,6 +27,8 @@ class Look(NamedTuple):
 
     ego: EgoState
     others: Bodies
+    ids: list[str]
+    """Whose bodies these are."""
     stop_m: tuple[float, float] | None
     """Where the next line is that may not be crossed, if it is near."""
     photo: Photo | None = None
@@ -80,7 +83,9 @@ class Viewer:
             stop_m = _stop_m(frame.road.path_xy_m, frame.road.path_s_m, frame.road.stop_s_m)
             photo = bridge.vehicles.photo(vehicle, frame.captured_ns)
             self._photo = photo or self._photo
-            picture = Look(frame.ego, frame.seen.bodies, stop_m, self._photo)
+            picture = Look(
+                frame.ego, frame.seen.bodies, self._ids(frame.seen.slots), stop_m, self._photo
+            )
             age_ms = (now_ns - frame.captured_ns) / NS_PER_MS
         remote = vehicle in bridge.driving.remotely_driven
         # A person afar knows the speed by the picture.
@@ -112,11 +117,14 @@ class Viewer:
         slots = users.slots()
         slots = slots[slots != own]
         bodies = bodies_of(users, slots, now_ns)
-        near = np.hypot(bodies.x_m - ego.x_m, bodies.y_m - ego.y_m) < _RANGE_M
+        near = np.flatnonzero(np.hypot(bodies.x_m - ego.x_m, bodies.y_m - ego.y_m) < _RANGE_M)
         road = bridge.traffic.road_ahead(user_id)
         stop_m = _stop_m(road.path_xy_m, road.path_s_m, road.stop_s_m) if road else None
         photo = bridge.vehicles.photo(self._dash.vehicle, now_ns)
-        return Look(ego, bodies.take(np.flatnonzero(near)), stop_m, photo)
+        return Look(ego, bodies.take(near), self._ids(slots[near]), stop_m, photo)
+
+    def _ids(self, slots: Ints) -> list[str]:
+        return [self._bridge.users.ids[slot] for slot in slots.tolist()]
 
     def _warnings(self) -> list[str]:
         vehicle, driving = self._dash.vehicle, self._bridge.driving

@@ -161,7 +161,7 @@ class Window:
         for warning in view.warnings:
             at = self._banner(into, warning, at)
         if view.remote and look is not None:
-            text = f"view: {view.picture_age_ms:.0f} ms old"
+            text = f"view {view.picture_age_ms:.0f} ms old"
             self._write(into, text, (24, into.get_height() - 52), _TEXT, 1.3)
 
     def _draw_inset(self, look: Look, into: Any) -> None:

@@ -19,7 +19,9 @@ class Hud:
     """
 
     def __init__(self, *, remote: bool) -> None:
-        with ui.column().classes("absolute top-16 inset-x-0 items-center pointer-events-none"):
+        with ui.column().classes("absolute top-3 inset-x-0 items-center gap-2 pointer-events-none"):
+            self._age = ui.label().classes("num rounded px-3 text-lg bg-white/85 dark:bg-black/70")
+            self._age.props("role=timer")
             self._warnings = ui.label().props("role=alert")
             self._warnings.classes("rounded px-4 py-1 whitespace-pre-wrap")
             self._warnings.classes("text-lg font-bold bg-amber-500 text-black")
@@ -29,9 +31,6 @@ class Hud:
                 self._names = ui.label().classes("whitespace-pre opacity-70")
                 self._values = ui.label().classes("hud-values num whitespace-pre")
             self._inputs = ui.label().classes("num")
-        with ui.column().classes("absolute bottom-3 inset-x-0 items-center pointer-events-none"):
-            self._age = ui.label().classes("num rounded px-3 text-lg bg-white/85 dark:bg-black/70")
-            self._age.props("role=timer")
         self._here = _inset() if remote else None
         self.update(None)
 

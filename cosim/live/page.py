@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import numpy as np
 from nicegui import Client, background_tasks, ui
 from nicegui.events import ValueChangeEventArguments
 
@@ -33,7 +34,7 @@ _MOST_PERCENT = 200
 _KEYS = {
     "Space, P": "pause, go on; along with a run it is the run that pauses",
     "← →, .": "one step back, on; ten with Shift",
-    "- +": "slower, faster",
+    "- +": "slower, faster; along with a run it is the run",
     "Home, End": "to the beginning; to the end, or along with the run",
     "1 2 3": "chase view, from the top, the whole area",
     "Z X": "nearer, farther",
@@ -42,10 +43,6 @@ _KEYS = {
     "L": "dark or light",
     "H": "these keys",
     "Tab": "from control to control, and through the list; Enter tells why",
-}
-# Keys that are the car's while a person drives.
-_AT_THE_WHEEL = {"Space", "KeyW", "KeyA", "KeyS", "KeyD"} | {
-    f"Arrow{way}" for way in ("Up", "Down", "Left", "Right")
 }
 _DRIVING = "W A S D or arrows: drive.  Q: reverse.  Space: hand brake.  P: pause.  Esc: leave."
 _STYLE = """
@@ -73,17 +70,8 @@ class Page:
         """Whether anything has been done at the wheel since the last letting go."""
         self._screen = stage.screen
         self._do: dict[str, Callable[[], object]] = {
-            "Space": self._player.toggle,
             "KeyP": self._player.toggle,
-            "ArrowLeft": lambda: self._player.step(-self._stride()),
-            "ArrowRight": lambda: self._player.step(self._stride()),
             "Period": lambda: self._player.step(self._stride()),
-            "Minus": lambda: self._change_speed(-1),
-            "NumpadSubtract": lambda: self._change_speed(-1),
-            "Equal": lambda: self._change_speed(1),
-            "NumpadAdd": lambda: self._change_speed(1),
-            "Home": lambda: self._player.seek(0.0),
-            "End": self._player.follow,
             "Digit1": lambda: self._view.set_value("chase"),
             "Digit2": lambda: self._view.set_value("top"),
             "Digit3": lambda: self._view.set_value("area"),
@@ -95,6 +83,18 @@ class Page:
             "KeyL": self._turn_light,
             "KeyH": self._open_help,
         }
+        if self._screen is None:
+            self._do |= {
+                "Space": self._player.toggle,
+                "ArrowLeft": lambda: self._player.step(-self._stride()),
+                "ArrowRight": lambda: self._player.step(self._stride()),
+                "Minus": lambda: self._change_speed(-1),
+                "NumpadSubtract": lambda: self._change_speed(-1),
+                "Equal": lambda: self._change_speed(1),
+                "NumpadAdd": lambda: self._change_speed(1),
+                "Home": lambda: self._player.seek(0.0),
+                "End": self._player.follow,
+            }
 
     def build(self) -> None:
         """Lay the page out and let it play."""
@@ -189,7 +189,9 @@ class Page:
         self._play_button = _button("pause", "Pause, go on (Space)", player.toggle)
         _button("navigate_next", "One step on (→)", lambda: player.step(1))
         _button("last_page", newest, player.follow)
-        self._speed = ui.select({speed: f"{speed:g} ×" for speed in SPEEDS}, value=1.0)
+        self._speeds = sorted({*SPEEDS, player.speed})
+        named = {speed: f"{speed:g} ×" for speed in self._speeds}
+        self._speed = ui.select(named, value=player.speed)
         self._speed.props("dense options-dense borderless aria-label=Speed")
         self._speed.on_value_change(self._take_speed)
         self._slider = ui.slider(min=0, max=1, step=0.01, value=0).classes("grow mx-2")
@@ -217,7 +219,7 @@ class Page:
             frame = self._frame()
             wanted = (frame.time_s, self._picked)
             if wanted != shown:
-                lasts_s = _FLASH_S * self._player.rate
+                lasts_s = _FLASH_S * self._player.speed
                 air = self._timeline.air(frame, self._picked, lasts_s)
                 in_time = await self._scene.show(frame, self._timeline.roster, self._picked, air)
                 shown = wanted if in_time else shown
@@ -241,8 +243,13 @@ class Page:
         if not view.remote:
             return self._frame_at(now_s, view.here)
         if view.picture is None:
-            return self._timeline.frame(0.0)
-        return self._frame_at(now_s - view.picture_age_ms * 1e-3, view.picture)
+            frame = self._timeline.frame(0.0)
+            return frame._replace(users=frame.users[:0])
+        frame = self._frame_at(now_s - view.picture_age_ms * 1e-3, view.picture)
+        # What the car's sensors hadn't seen isn't in the picture.
+        seen = [self._screen.user_id, *view.picture.ids]
+        numbers = [n for name in seen if (n := self._timeline.number_of(name)) is not None]
+        return frame._replace(users=frame.users[np.isin(frame.users[:, 0], numbers)])
 
     def _frame_at(self, time_s: float, look: Look | None) -> Frame:
         """Everyone at an instant that may be newer than the last that is recorded."""
@@ -290,8 +297,6 @@ class Page:
             if code == "Escape":
                 # Nobody leaves a drive that is held.
                 self._stage.pace.go_on()
-            if code in _AT_THE_WHEEL:
-                return
         if not code:
             self._let_go()
         elif not down:
@@ -317,8 +322,8 @@ class Page:
         return _BIG_STEPS if self._held & {"ShiftLeft", "ShiftRight"} else 1
 
     def _change_speed(self, by: int) -> None:
-        at = SPEEDS.index(self._player.speed) + by
-        self._speed.set_value(SPEEDS[min(max(at, 0), len(SPEEDS) - 1)])
+        at = self._speeds.index(self._player.speed) + by
+        self._speed.set_value(self._speeds[min(max(at, 0), len(self._speeds) - 1)])
 
     def _take_speed(self, event: ValueChangeEventArguments[float]) -> None:
         if event.value != self._player.speed:

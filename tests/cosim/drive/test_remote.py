@@ -89,6 +89,17 @@ def test_the_picture_shows_the_car_where_it_was(drive: tuple[Path, list[View], s
             assert view.picture.ego.x_m == pytest.approx(ego["x_m"].loc[captured_s], abs=1e-5)
             assert dict(view.lines)["speed"] == f"{3.6 * view.picture.ego.speed_mps:.0f} km/h"
     assert compared > 50
+    others = users.set_index([users["id"], users["time_s"].round(3)])[["x_m", "y_m"]]
+    for view in shown[::25]:
+        if view.picture is None:
+            continue
+        captured_s = round(view.now_ns * 1e-9 - view.picture_age_ms * 1e-3, 3)
+        bodies = view.picture.others
+        for who, x_m, y_m in zip(view.picture.ids, bodies.x_m, bodies.y_m, strict=True):
+            if (who, captured_s) in others.index:
+                compared += 1
+                assert others.loc[who, captured_s].tolist() == pytest.approx([x_m, y_m], abs=1e-3)
+    assert compared > 60
 
 
 def test_the_manoeuvre_comes_as_with_a_model_of_a_driver(
