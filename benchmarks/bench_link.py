@@ -4,7 +4,8 @@ All stations are connected, drive at 15 m/s and send 300 bytes ten times a secon
 instant of its own; every cell carries background traffic. Timed is a tick of 100 ms: sending,
 advancing and taking the finished packets. Each size runs in a process of its own, for its peak
 memory. Beside it stands the same machine's time for a bare path loss and SINR of all links in
-double precision, once, for comparison: the link measures two and a half times in a tick.
+double precision, once, for comparison: the link measures two and a half times in a tick. The last
+lines are what a tick takes with other settings, against one without, turn by turn in one process.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pstats
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +32,16 @@ PARTS = {
     "gains": "path_gain_db",
     "measuring": "_measure",
     "packets": "_carry",
+    "handing over": "_execute_commands",
     "sending": "send",
 }
+LOADED = {"background": {"prb_utilisation": 0.95}}
+COMPARED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "5QIs, at 95 % load": (LOADED, {**LOADED, "qos": {"cam": 3, "denm": 83}}),
+    "LTE to fall back to (SA)": ({}, {"lte": {"architecture": "SA"}}),
+    "LTE masters (NSA)": ({}, {"lte": {"architecture": "NSA"}}),
+}
+COMPARED_SIZE = (1000, 57)
 
 
 class Cost(NamedTuple):
@@ -57,6 +66,12 @@ def main() -> None:
             f"{stations:8d} x {cells:<5d} {cost.median_ms:12.1f} {cost.p95_ms:8.1f} "
             f"{cost.naive_ms:19.1f} {cost.memory_mib:10.0f}   {where}"
         )
+    stations, cells = COMPARED_SIZE
+    print(f"a tick of {stations} x {cells} with ..., against one without")
+    for name, (without, settings) in COMPARED.items():
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            ratio = pool.submit(compare, stations, cells, without, settings).result()
+        print(f"{name:<26s} {ratio:.2f}")
 
 
 def measure(stations: int, cells: int) -> Cost:
@@ -66,7 +81,7 @@ def measure(stations: int, cells: int) -> Cost:
         traffic.tick()
     times = np.array([traffic.tick() for _ in range(TICKS)]) * 1e3
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.thread_time)
     profile.enable()
     for _ in range(TICKS // 2):
         traffic.tick()
@@ -78,6 +93,14 @@ def measure(stations: int, cells: int) -> Cost:
         memory,
         shares(profile),
     )
+
+
+def compare(stations: int, cells: int, without: dict[str, Any], settings: dict[str, Any]) -> float:
+    """Return how much longer a tick takes with some settings than with others (medians)."""
+    both = Traffic(stations, cells, **without), Traffic(stations, cells, **settings)
+    times = np.array([[one.tick() for one in both] for _ in range(WARM_UP + TICKS)])
+    median = np.median(times[WARM_UP:], axis=0)
+    return float(median[1] / median[0])
 
 
 def shares(profile: cProfile.Profile) -> dict[str, float]:
@@ -95,7 +118,7 @@ def shares(profile: cProfile.Profile) -> dict[str, float]:
 class Traffic:
     """Stations that drive straight on, turning back at the area's edge."""
 
-    def __init__(self, stations: int, cells: int) -> None:
+    def __init__(self, stations: int, cells: int, **settings: Any) -> None:
         self.sites_m = spiral(-(-cells // 3))
         sites = [
             SiteSettings(id=f"s{n}", x_m=x, y_m=y, sectors=min(3, cells - 3 * n))
@@ -103,14 +126,15 @@ class Traffic:
         ]
         reach = float(np.abs(self.sites_m).max()) + INTER_SITE_DISTANCE_M / 2
         self.reach_m = reach
-        settings = NetworkSettings(cells=tuple(sites))
-        self.link = Link(settings, seed=1, bounds_m=(-reach, -reach, reach, reach))
-        assert len(self.link.cell_names) == cells
+        network = NetworkSettings(cells=tuple(sites), **settings)
+        self.link = Link(network, seed=1, bounds_m=(-reach, -reach, reach, reach))
+        assert len(self.link.cell_names) == cells * (1 + ("lte" in settings))
         random = np.random.default_rng(1)
         self.x_m, self.y_m = random.uniform(-reach, reach, (2, stations))
         heading = random.uniform(0.0, 2.0 * np.pi, stations)
         self.vx_mps, self.vy_mps = SPEED_MPS * np.cos(heading), SPEED_MPS * np.sin(heading)
         self.offset_ns = random.integers(0, TICK_NS, stations)
+        self.five_qi = random.choice([3, 9, 83], stations)
         self.stations = np.arange(stations)
         self.now_ns = 0
         for station in range(stations):
@@ -131,7 +155,7 @@ class Traffic:
             self.now_ns, self.x_m, self.y_m, np.zeros_like(self.x_m), self.vx_mps, self.vy_mps
         )
         started = time.perf_counter()
-        self.link.send(self.stations, 300, begin_ns + self.offset_ns)
+        self.link.send(self.stations, 300, begin_ns + self.offset_ns, five_qi=self.five_qi)
         self.link.advance(self.now_ns, where)
         self.link.finished()
         self.link.handovers()

@@ -18,7 +18,7 @@ _MEMORY_S = 1.0
 class Pace:
     """Sleeps after every tick until the wall clock has come as far; no tick is ever left out.
 
-    `hold` and `go_on` may be called from any thread, and from signal handlers.
+    `hold` and `go_on` may be called, and `factor` set, from any thread and from signal handlers.
 
     Args:
         factor: simulated seconds per wall-clock second.
@@ -26,6 +26,8 @@ class Pace:
 
     def __init__(self, factor: float = 1.0) -> None:
         self.factor = factor
+        # That of the run's thread, which the origin belongs to.
+        self._factor = factor
         self._hold_at_ns: int | None = None
         self._ticks: deque[tuple[float, int]] = deque()
         self.start(0)
@@ -56,9 +58,12 @@ class Pace:
             while self._is_held(now_ns):
                 time.sleep(_HELD_S)
             self.start(now_ns)
+        if self._factor != self.factor:
+            self._factor = self.factor
+            self.start(now_ns)
         ahead_ns = now_ns + self._origin_ns - self._due_ns(time.monotonic())
         if ahead_ns > 0:
-            time.sleep(ahead_ns / (NS_PER_S * self.factor))
+            time.sleep(ahead_ns / (NS_PER_S * self._factor))
         elif ahead_ns < -_BEHIND_NS:
             self._origin_ns -= ahead_ns
         wall_s = time.monotonic()
@@ -77,4 +82,4 @@ class Pace:
         return at_ns is not None and now_ns >= at_ns
 
     def _due_ns(self, wall_s: float) -> int:
-        return round(wall_s * NS_PER_S * self.factor)
+        return round(wall_s * NS_PER_S * self._factor)

@@ -205,17 +205,17 @@ class Link(LegByLeg):
         rows = np.flatnonzero(coming)
         if not rows.size:
             return
-        station = (flights.sender if up else flights.receiver)[rows]
-        ready = ready[rows]
+        station = (flights.sender if up else flights.receiver).take(rows)
+        ready = ready.take(rows)
         link = self._connections
         blocked_from, blocked_until = link.blocked_ns(station)
         blocked = (ready >= blocked_from) & (ready < blocked_until)
         begin = np.where(blocked, blocked_until, ready)
-        deadline = flights.deadline_ns[rows]
+        deadline = flights.deadline_ns.take(rows)
         # What an interruption took off the air may be past its deadline already.
         given_up = np.maximum(deadline, ready)
         late = (begin > deadline) & (given_up < to_ns)
-        serving = link.data_cell[station]
+        serving = link.data_cell.take(station)
         nowhere = serving == NO_CELL
         flights.end(
             rows[late],
@@ -235,14 +235,14 @@ class Link(LegByLeg):
             Arrivals(
                 serving,
                 begin,
-                flights.deadline_ns[rows],
-                flights.packet_id[rows],
-                flights.size_bytes[rows],
+                flights.deadline_ns.take(rows),
+                flights.packet_id.take(rows),
+                flights.size_bytes.take(rows),
                 reported_db,
                 sinr_db,
                 flights.luck[rows, _AIR_UP if up else _AIR_DOWN],
-                flights.five_qi[rows],
-                self._key[station],
+                flights.five_qi.take(rows),
+                self._key.take(station),
                 faded,
             ),
         )

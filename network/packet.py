@@ -199,10 +199,12 @@ class InFlight(Packets):
         if not rows.size:
             return
         until = np.reshape(np.asarray(until_ns, dtype=np.int64), (-1, 1))
-        plan = np.minimum(self.plan_ns[rows], until)
-        # numpy takes places in one axis twice as fast as in two.
-        places = rows[:, None] * len(Stage) + LEG_STAGES[self.leg[rows]]
-        self.stage_ns.reshape(-1, copy=False)[places] += plan[:, 1:] - plan[:, :-1]
+        # `take` is the quickest way to some rows, and one axis quicker than two.
+        plan = np.minimum(self.plan_ns.take(rows, axis=0), until)
+        places = LEG_STAGES.take(self.leg.take(rows), axis=0)
+        places += (rows * len(Stage))[:, None]
+        stage_ns = self.stage_ns.reshape(-1, copy=False)
+        stage_ns[places] = stage_ns.take(places) + (plan[:, 1:] - plan[:, :-1])
 
     def end(self, rows: Ints, fate: int | Ints, ended_ns: int | Ints) -> None:
         """End rows with a fate at an instant, or with one each."""

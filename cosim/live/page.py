@@ -34,7 +34,7 @@ _MOST_PERCENT = 200
 _KEYS = {
     "Space, P": "pause, go on; along with a run it is the run that pauses",
     "← →, .": "one step back, on; ten with Shift",
-    "- +": "slower, faster",
+    "- +": "slower, faster; along with a run it is the run",
     "Home, End": "to the beginning; to the end, or along with the run",
     "1 2 3": "chase view, from the top, the whole area",
     "Z X": "nearer, farther",
@@ -44,16 +44,14 @@ _KEYS = {
     "H": "these keys",
     "Tab": "from control to control, and through the list; Enter tells why",
 }
-# Keys that are the car's while a person drives.
-_AT_THE_WHEEL = {"Space", "KeyW", "KeyA", "KeyS", "KeyD"} | {
-    f"Arrow{way}" for way in ("Up", "Down", "Left", "Right")
-}
 _DRIVING = "W A S D or arrows: drive.  Q: reverse.  Space: hand brake.  P: pause.  Esc: leave."
 _STYLE = """
 body { margin: 0; overflow: hidden; }
 .nicegui-content { padding: 0; }
 .num { font-variant-numeric: tabular-nums; }
 .cosim-legend { background: linear-gradient(to right, %s); }
+.cosim-kind { border: 1px solid; border-radius: 4px; padding: 0 5px; margin-left: 4px; }
+.cosim-kind { opacity: 0.75; }
 .q-slider__thumb, .q-slider__selection { transition: none !important; }
 .cosim-list td { white-space: normal !important; vertical-align: top; cursor: pointer; }
 :focus-visible { outline: 2px solid #D55E00 !important; outline-offset: 1px; }
@@ -74,17 +72,8 @@ class Page:
         """Whether anything has been done at the wheel since the last letting go."""
         self._screen = stage.screen
         self._do: dict[str, Callable[[], object]] = {
-            "Space": self._player.toggle,
             "KeyP": self._player.toggle,
-            "ArrowLeft": lambda: self._player.step(-self._stride()),
-            "ArrowRight": lambda: self._player.step(self._stride()),
             "Period": lambda: self._player.step(self._stride()),
-            "Minus": lambda: self._change_speed(-1),
-            "NumpadSubtract": lambda: self._change_speed(-1),
-            "Equal": lambda: self._change_speed(1),
-            "NumpadAdd": lambda: self._change_speed(1),
-            "Home": lambda: self._player.seek(0.0),
-            "End": self._player.follow,
             "Digit1": lambda: self._view.set_value("chase"),
             "Digit2": lambda: self._view.set_value("top"),
             "Digit3": lambda: self._view.set_value("area"),
@@ -96,6 +85,18 @@ class Page:
             "KeyL": self._turn_light,
             "KeyH": self._open_help,
         }
+        if self._screen is None:
+            self._do |= {
+                "Space": self._player.toggle,
+                "ArrowLeft": lambda: self._player.step(-self._stride()),
+                "ArrowRight": lambda: self._player.step(self._stride()),
+                "Minus": lambda: self._change_speed(-1),
+                "NumpadSubtract": lambda: self._change_speed(-1),
+                "Equal": lambda: self._change_speed(1),
+                "NumpadAdd": lambda: self._change_speed(1),
+                "Home": lambda: self._player.seek(0.0),
+                "End": self._player.follow,
+            }
 
     def build(self) -> None:
         """Lay the page out and let it play."""
@@ -190,7 +191,9 @@ class Page:
         self._play_button = _button("pause", "Pause, go on (Space)", player.toggle)
         _button("navigate_next", "One step on (→)", lambda: player.step(1))
         _button("last_page", newest, player.follow)
-        self._speed = ui.select({speed: f"{speed:g} ×" for speed in SPEEDS}, value=1.0)
+        self._speeds = sorted({*SPEEDS, player.speed})
+        named = {speed: f"{speed:g} ×" for speed in self._speeds}
+        self._speed = ui.select(named, value=player.speed)
         self._speed.props("dense options-dense borderless aria-label=Speed")
         self._speed.on_value_change(self._take_speed)
         self._slider = ui.slider(min=0, max=1, step=0.01, value=0).classes("grow mx-2")
@@ -218,7 +221,7 @@ class Page:
             frame = self._frame()
             wanted = (frame.time_s, self._picked)
             if wanted != shown:
-                lasts_s = _FLASH_S * self._player.rate
+                lasts_s = _FLASH_S * self._player.speed
                 air = self._timeline.air(frame, self._picked, lasts_s)
                 in_time = await self._scene.show(frame, self._timeline.roster, self._picked, air)
                 shown = wanted if in_time else shown
@@ -296,8 +299,6 @@ class Page:
             if code == "Escape":
                 # Nobody leaves a drive that is held.
                 self._stage.pace.go_on()
-            if code in _AT_THE_WHEEL:
-                return
         if not code:
             self._let_go()
         elif not down:
@@ -323,8 +324,8 @@ class Page:
         return _BIG_STEPS if self._held & {"ShiftLeft", "ShiftRight"} else 1
 
     def _change_speed(self, by: int) -> None:
-        at = SPEEDS.index(self._player.speed) + by
-        self._speed.set_value(SPEEDS[min(max(at, 0), len(SPEEDS) - 1)])
+        at = self._speeds.index(self._player.speed) + by
+        self._speed.set_value(self._speeds[min(max(at, 0), len(self._speeds) - 1)])
 
     def _take_speed(self, event: ValueChangeEventArguments[float]) -> None:
         if event.value != self._player.speed:

@@ -18,8 +18,8 @@ _OFF_S = 2 * _BEHIND_S
 class Player:
     """Plays a timeline: at a speed, or along with a run that goes on.
 
-    Pausing and stepping act on the run itself where the page goes along with it; a page that looks
-    back leaves it going.
+    Pausing, stepping and speed act on the run itself where the page goes along with it; a page that
+    looks back leaves it going.
 
     Args:
         timeline: what is played.
@@ -30,8 +30,8 @@ class Player:
         self._timeline = timeline
         self._run = run
         self.following = run is not None
-        self.speed = 1.0
         self.time_s = timeline.span_s[0]
+        self._speed = 1.0
         self._playing = True
 
     @property
@@ -42,15 +42,16 @@ class Player:
         return self._playing
 
     @property
-    def rate(self) -> float:
+    def speed(self) -> float:
         """Simulated seconds per wall-clock second, while time goes on."""
-        return self._run.factor if self._run is not None and self.following else self.speed
+        return self._run.factor if self._run is not None and self.following else self._speed
 
     def play_at(self, speed: float) -> None:
-        """Play what there is at a speed, no longer along with the run."""
-        self.speed = speed
-        if self.following:
-            self.following, self._playing = False, True
+        """Play at a speed; along with a run it is the run that takes it, as far as it can."""
+        if self._run is not None and self.following:
+            self._run.factor = speed
+        else:
+            self._speed = speed
 
     def move_on(self, wall_s: float) -> None:
         """Let wall-clock time pass [s]."""
@@ -66,7 +67,7 @@ class Player:
             else:
                 self.time_s += wall_s * (self._run.factor + _NEARER_PER_S * off_s)
         elif self._playing:
-            self.time_s += wall_s * self.speed
+            self.time_s += wall_s * self._speed
             if self.time_s >= last_s:
                 self._arrive()
         self.time_s = min(max(self.time_s, first_s), last_s)
@@ -110,5 +111,3 @@ class Player:
         """There is nothing more yet, or for good."""
         self.following = self._run is not None and self._timeline.ended is None
         self._playing = False
-        if self.following:
-            self.speed = 1.0

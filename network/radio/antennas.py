@@ -43,10 +43,12 @@ def vertical_loss_db(zenith_rad: ArrayLike) -> Floats:
 
 def horizontal_loss_db(azimuth_rad: ArrayLike) -> Floats:
     """Return how much an element loses off boresight [dB], up to 30."""
-    turns = np.asarray(azimuth_rad) / (2.0 * np.pi)
-    turns = turns - np.rint(turns)
-    loss = turns * turns * (12.0 * (2.0 * np.pi / BEAMWIDTH_RAD) ** 2)
-    return np.asarray(np.minimum(loss, FRONT_TO_BACK_DB))
+    loss = np.asarray(np.asarray(azimuth_rad) / (2.0 * np.pi))
+    # In turns, from half a one back to half a one forth; in place, for there is one for every link.
+    loss -= np.rint(loss)
+    loss *= loss
+    loss *= 12.0 * (2.0 * np.pi / BEAMWIDTH_RAD) ** 2
+    return np.minimum(loss, FRONT_TO_BACK_DB, out=loss)
 
 
 def column_gain_db(

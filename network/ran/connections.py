@@ -285,7 +285,7 @@ class Connections:
     def _trigger(self, stations: Ints) -> None:
         """Decide handovers by the events of stations that aren't amid one."""
         serving = self._serving[stations]
-        rsrp_dbm = self._reception.signals.rsrp_dbm[stations]
+        rsrp_dbm = self._reception.signals.rsrp_dbm.take(stations, axis=0)
         if self._fallback is not None:
             moves = self._fallback.update(self._now_ns, stations, rsrp_dbm, serving, self._hears)
             self._prepare(*moves)
@@ -478,6 +478,8 @@ class Connections:
         They re-establish, or, where that cell is prepared for a conditional handover, execute that
         (TS 38.331 clause 5.3.7.3).
         """
+        if not stations.size:
+            return
         found, cell = self._reception.select(stations)
         if not found.size:
             return

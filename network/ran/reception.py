@@ -235,8 +235,8 @@ class Reception:
             stations: The station of each.
             begin_ns: When each comes to its queue [ns].
         """
-        reported_db = (self._reported_up_db if way == UP else self._reported_down_db)[stations]
-        sinr_db = (self.up_sinr_db if way == UP else self.down_sinr_db)[stations]
+        reported_db = (self._reported_up_db if way == UP else self._reported_down_db).take(stations)
+        sinr_db = (self.up_sinr_db if way == UP else self.down_sinr_db).take(stations)
         if self._fades is None:
             return reported_db, sinr_db, None
         assert self._positions is not None

@@ -166,6 +166,18 @@ def test_pace_keeps_to_the_wall_clock() -> None:
     assert time.monotonic() - began >= 0.2
 
 
+def test_the_pace_may_be_changed_on_the_way() -> None:
+    pace = Pace(10.0)
+
+    def act(now_ns: int) -> None:
+        if now_ns == 100_000_000:
+            pace.factor = 0.5
+
+    began = time.monotonic()
+    Coordinator([Side("a", 10_000_000, [], act)], pace=pace).run(200_000_000)
+    assert 0.2 <= time.monotonic() - began < 5.0
+
+
 def test_the_pace_says_how_fast_it_is_and_doesnt_hurry_after_a_slow_tick() -> None:
     pace, ticks = Pace(), []
 

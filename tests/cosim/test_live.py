@@ -258,10 +258,15 @@ def test_a_player_that_goes_along_with_a_run_holds_it(timeline: Timeline) -> Non
     assert player.time_s == 3.0
     player.toggle()
     assert not pace.held
-    # Whoever looks back pauses what they see, and nothing else.
     player.play_at(0.5)
+    assert (pace.factor, player.speed) == (0.5, 0.5)
+    # Whoever looks back pauses what they see, at a speed of their own, and nothing else.
+    player.seek(1.0)
+    player.play_at(5.0)
+    player.move_on(0.1)
     player.toggle()
-    assert (pace.held, player.playing) == (False, False)
+    assert (player.time_s, player.speed, player.playing) == (1.5, 5.0, False)
+    assert (pace.factor, pace.held) == (0.5, False)
 
 
 def test_a_run_that_nobody_looks_on_is_not_held(tmp_path: Path) -> None:

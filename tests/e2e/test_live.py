@@ -161,6 +161,11 @@ def test_people_hold_a_run_and_bring_things_into_it(
     page.keyboard.press("ArrowRight")
     expect(_clock(page)).to_have_text(f"{held_s + 0.1:.1f} of {held_s + 0.1:.1f} s")
 
+    page.keyboard.press("=")
+    expect(page.get_by_text("2 ×")).to_be_visible()
+    page.keyboard.press("-")
+    expect(page.get_by_text("1 ×")).to_be_visible()
+
     page.get_by_role("button", name="off the air").click()
     page.get_by_label("Cell or site").click()
     page.get_by_role("option", name="east", exact=True).click()
