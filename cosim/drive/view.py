@@ -131,7 +131,7 @@ class Viewer:
         choice = driving.choices.get(vehicle)
         warnings = []
         if choice is not None:
-            warnings = [f"{name}: {given.reason}" for name, given in choice.warnings]
+            warnings = [given.reason for _, given in choice.warnings]
             if choice.function == "aeb":
                 warnings.insert(0, "emergency braking")
         if self._dash.mode == "minimal_risk":

@@ -50,6 +50,8 @@ body { margin: 0; overflow: hidden; }
 .nicegui-content { padding: 0; }
 .num { font-variant-numeric: tabular-nums; }
 .cosim-legend { background: linear-gradient(to right, %s); }
+.cosim-kind { border: 1px solid; border-radius: 4px; padding: 0 5px; margin-left: 4px; }
+.cosim-kind { opacity: 0.75; }
 .q-slider__thumb, .q-slider__selection { transition: none !important; }
 .cosim-list td { white-space: normal !important; vertical-align: top; cursor: pointer; }
 :focus-visible { outline: 2px solid #D55E00 !important; outline-offset: 1px; }

@@ -30,7 +30,7 @@ _ROW = """
       @keydown.enter="() => $parent.$emit('told', props.row)">
   <q-td key="time" :props="props" class="num">{{ props.row.time }}</q-td>
   <q-td key="what" :props="props"><b>{{ props.row.who }}</b>
-    <q-badge outline color="grey-7" class="q-ml-xs">{{ props.row.kind }}</q-badge>
+    <span class="cosim-kind">{{ props.row.kind }}</span>
     <br>{{ props.row.text }}</q-td>
 </q-tr>
 """

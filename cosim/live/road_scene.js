@@ -154,7 +154,7 @@ export default {
         ground: new THREE.MeshBasicMaterial({ vertexColors: true }),
         road: new THREE.MeshBasicMaterial({ vertexColors: true }),
         line: new THREE.MeshBasicMaterial({ vertexColors: true }),
-        house: new THREE.MeshBasicMaterial({ vertexColors: true, side: THREE.DoubleSide }),
+        house: new THREE.MeshBasicMaterial({ vertexColors: true }),
         mast: new THREE.MeshBasicMaterial({ vertexColors: true }),
       };
       const [x0, y0, x1, y1] = layout.bounds;

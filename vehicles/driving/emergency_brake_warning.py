@@ -56,7 +56,7 @@ class EmergencyBrakeWarning:
         if not self._braking:
             return None
         messages = (warning,) if cam is None else (warning, cam)
-        return Proposal(-deceleration, "warned", messages=messages)
+        return Proposal(-deceleration, "braking ahead", messages=messages)
 
 
 def needed_mps2(situation: Situation, warning: Received[Denm], cam: Received[Cam] | None) -> float:
