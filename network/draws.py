@@ -121,16 +121,18 @@ def philox4x32(
     # Words 0 and 2 go through a round side by side, and so do 1 and 3: small draws cost by the
     # number of array operations.
     shape = np.broadcast(*counter).shape
-    even, odd = np.empty((2, 2, *shape), dtype=np.uint64)
+    even, odd, mixed = (np.empty((2, *shape), dtype=np.uint64) for _ in range(3))
     even[0], odd[0], even[1], odd[1] = counter
     along = (2,) + (1,) * len(shape)
     multipliers = _MULTIPLIERS.reshape(along)
     for round_key in _round_keys(key):
-        crossed = (even * multipliers)[::-1]
-        even = crossed >> _HIGH_SHIFT
-        even ^= odd
-        even ^= round_key.reshape(along)
-        odd = crossed & _LOW
+        even *= multipliers
+        crossed = even[::-1]
+        np.right_shift(crossed, _HIGH_SHIFT, out=mixed)
+        mixed ^= odd
+        mixed ^= round_key.reshape(along)
+        np.bitwise_and(crossed, _LOW, out=odd)
+        even, mixed = mixed, even
     return even[0], odd[0], even[1], odd[1]
 
 

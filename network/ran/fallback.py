@@ -102,10 +102,11 @@ class FallbackTriggers:
             levels[own, serving] = rsrp_dbm[own, serving]
             event.update(instant_ns, stations, levels, serving)
             triggered = event.triggered(stations)
-            best = np.argmax(np.where(triggered, rsrp_dbm - _FAR_BELOW_DB * layer, -np.inf), axis=1)
-            going = triggered.any(axis=1)
-            target[going] = best[going]
-            same = self._lte[serving[going]] == self._lte[best[going]]
+            going = np.flatnonzero(triggered.any(axis=1))
+            ranked = rsrp_dbm[going] - _FAR_BELOW_DB * layer
+            best = np.argmax(np.where(triggered[going], ranked, -np.inf), axis=1)
+            target[going] = best
+            same = self._lte[serving[going]] == self._lte[best]
             cause[going] = np.where(same, inside, between)
         rows = np.flatnonzero(target >= 0)
         if rows.size:

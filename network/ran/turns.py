@@ -180,7 +180,7 @@ class Shared(Queue):
         self._turn = 0
         self._fresh: deque[Job] = deque()  # who has had no turn yet, in the order they come to it
         self._next_last_round = NEVER  # in which someone gets its last block
-        self._next_limit = NEVER
+        self._next_limit = NEVER  # or sooner, where that job has left
 
     @property
     def jobs(self) -> list[Job]:
@@ -213,6 +213,7 @@ class Shared(Queue):
         while block < end and self._jobs:
             if block >= self._next_limit:
                 self.drop(lambda job, now=block: job.limit <= now)  # type: ignore[misc]
+                self._next_limit = min([job.limit for job in self._jobs], default=NEVER)
             else:
                 block += self._take_turns(block, min(end, self._next_limit) - block)
         return block - begin
@@ -256,8 +257,7 @@ class Shared(Queue):
         return blocks
 
     def _look_ahead(self) -> None:
-        self._next_last_round = min((job.last_round for job in self._jobs), default=NEVER)
-        self._next_limit = min((job.limit for job in self._jobs), default=NEVER)
+        self._next_last_round = min([job.last_round for job in self._jobs], default=NEVER)
 
     def _close_round(self) -> None:
         """Begin a new round when all have had their turn."""
