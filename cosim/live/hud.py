@@ -26,7 +26,7 @@ class Hud:
             self._warnings.classes("rounded px-4 py-1 whitespace-pre-wrap")
             self._warnings.classes("text-lg font-bold bg-amber-500 text-black")
         with ui.column().classes(f"{_CARD} left-3 top-20 px-3 py-1 gap-0 text-sm"):
-            self._speed = ui.label().classes("num text-2xl font-bold")
+            self._speed = ui.label().classes("num text-2xl font-bold whitespace-pre")
             with ui.row(wrap=False).classes("gap-3"):
                 self._names = ui.label().classes("whitespace-pre opacity-70")
                 self._values = ui.label().classes("hud-values num whitespace-pre")

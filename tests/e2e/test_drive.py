@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,8 @@ def test_ctrl_c_ends_a_drive_well_and_why_explains_it(tmp_path: Path, start_cosi
         (["--set", "vehicles.driven=[]"], "highway_brake: `vehicles.driven` is empty"),
         (["--carla", "here"], "--carla here: expected HOST:PORT"),
         (["--vehicle", "lead"], "--vehicle lead: not driven; expected one of ego"),
+        # Before anybody has opened the page.
+        (["--record", "tests", "--port", "0"], "tests: not empty"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], told: str) -> None:
@@ -63,6 +66,19 @@ def test_without_pygame_it_says_how_to_get_it(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     told = "the window needs pygame: pip install 'cosim-v2x[drive]'"
     assert_refused(run_cosim("drive", "highway_brake", "--window"), told)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there always is a display")
+def test_a_window_that_nobody_would_see_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    done = run_cosim("drive", "highway_brake", "--window", "--record", tmp_path / "out")
+    assert done.returncode == 2
+    told = "cosim: no window can be opened: no display; --web drives in the browser"
+    assert done.stderr.splitlines()[-1] == told
+    assert not (tmp_path / "out").exists()
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], told: str) -> None:
