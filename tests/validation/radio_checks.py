@@ -573,7 +573,7 @@ def link_budget() -> Comparison:
         scenario="UMa", carrier_ghz=3.5, seed=7, sight=_Sight(False),
     )  # fmt: skip
     direction = np.radians(70.0)
-    with Fault("", "network.radio.channel:sigma_db", _result(lambda x: x * 0)).applied():
+    with Fault("", "network.radio.channel:sigmas_db", _result(lambda _: (0.0, 0.0))).applied():
         gain_db = channel.path_gain_db(
             10 + 300 * np.cos(direction) * one, 20 + 300 * np.sin(direction) * one, 1.5 * one
         )[0, 0]
