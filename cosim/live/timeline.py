@@ -202,8 +202,9 @@ class Timeline:
         names = ("id", "kind", "length_m", "width_m", "height_m")
         for user_id, kind, *size_m in zip(*(columns[name] for name in names), strict=True):
             if user_id not in self._number:
-                self._number[user_id] = len(self.roster)
+                # First here: whoever has a number is looked up by it, without the lock.
                 self.roster.append(Somebody(user_id, KINDS.index(kind), *map(float, size_m)))
+                self._number[user_id] = len(self.roster) - 1
 
     def _add_road_users(self, columns: Columns) -> None:
         numbers = self._numbers(columns["id"])
