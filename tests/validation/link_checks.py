@@ -28,7 +28,7 @@ SCHEDULER = "network.ran.scheduler"
 HERE = "tests.validation.link_checks"
 _SIGMA_DB = 1.216
 # As it was when imported: what faults replace isn't what they are compared with.
-BLER = phy.bler
+BLER = phy.ErrorCurve.bler
 
 
 def _with(**changes: Any) -> Callable[[Any], Any]:
@@ -406,8 +406,8 @@ def queueing() -> Comparison:
     faults=[
         Fault("HARQ always succeeds", f"{SCHEDULER}:Scheduler._attempts",
               _result(lambda r: (np.ones_like(r[0]), np.ones_like(r[1])))),
-        Fault("no combining", f"{SCHEDULER}:phy.bler",
-              lambda f: lambda mcs, sinr, **named: f(mcs, np.minimum(sinr, 6.4), **named)),
+        Fault("no combining", "network.phy:ErrorCurve.bler",
+              lambda f: lambda self, sinr_db: f(self, np.minimum(sinr_db, 6.4))),
     ],
 )  # fmt: skip
 def retransmissions() -> Comparison:
@@ -416,6 +416,7 @@ def retransmissions() -> Comparison:
     plan, fate = _scheduler(0.0, 1).serve(n * MS, probes)
     sent = 1 + (plan[:, 3] - plan[:, 2]) // (5 * MS)
     mcs = int(phy.mcs_for_sinr(reported_db))
-    rates = [float(BLER(mcs, sinr_db + 10.0 * np.log10(m), size_bits=8 * 50)) for m in range(1, 5)]
+    curve = phy.error_curve(mcs, size_bits=8 * 50)
+    rates = [float(BLER(curve, sinr_db + 10.0 * np.log10(m))) for m in range(1, 5)]
     ours = [*((sent > m).mean() for m in (1, 2, 3)), (fate == Fate.RADIO).mean()]
     return Comparison(ours, np.cumprod(rates))
