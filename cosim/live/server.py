@@ -7,7 +7,6 @@ import secrets
 import socket
 import threading
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from cosim.federate import BadInput
@@ -87,12 +86,7 @@ class PageServer:
             time.sleep(0.02)
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self._part()
         self._server.should_exit = True
         self._thread.join(_STOP_S)

@@ -21,7 +21,7 @@ from cosim.why import explain, told
 from network.settings import Impairment
 
 if TYPE_CHECKING:
-    from cosim.live.wheel import PageScreen
+    from cosim.live.screen import PageScreen
 
 # What a page shows, bodies first: the others name road users.
 _TABLES = (

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.browser import headless_browser
 
 # Twelve quiet seconds of the scenario that comes with the bridge.
 SHORT = ["run", "highway_brake", "--set", "duration_s=12", "--set", "events=[]"]
@@ -21,6 +24,12 @@ def run_cosim(*arguments: object, timeout_s: float = 240) -> subprocess.Complete
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=timeout_s, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with headless_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
@@ -17,7 +17,6 @@ from cosim.scenario import load_scenario
 from cosim.shipped import find_scenario
 from tests.e2e.browser import (
     address_of,
-    headless_browser,
     keep_picture,
     needs_chromium,
     open_page,
@@ -36,12 +35,6 @@ window.plug = (index, mapping, axes, pressed) => {
     window.pads[index] = {index, mapping, axes, buttons, connected: true};
 };
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with headless_browser() as browser:
-        yield browser
 
 
 def test_a_person_drives_in_the_browser(

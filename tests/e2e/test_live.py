@@ -4,7 +4,7 @@ import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -17,7 +17,6 @@ from cosim.live.stage import recorded as recorded_stage
 from cosim.recording import read_manifest, read_table
 from tests.e2e.browser import (
     address_of,
-    headless_browser,
     keep_picture,
     needs_chromium,
     open_page,
@@ -30,12 +29,6 @@ pytestmark = needs_chromium
 # A short piece of a drive with a warning and changes of cell in it.
 BRAKES = "events=[{at_s: 3, brake: {vehicle: lead, deceleration_mps2: 8}}]"
 SCENARIO = ["highway_brake", "--set", "duration_s=12", "--set", BRAKES]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with headless_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Page
 from scipy.stats import theilslopes
 
-from tests.e2e.browser import address_of, headless_browser, needs_chromium, open_page
+from tests.e2e.browser import address_of, needs_chromium, open_page
 from tests.e2e.conftest import run_cosim
 
 pytestmark = [needs_chromium, pytest.mark.slow, pytest.mark.timeout(0)]
@@ -40,12 +40,6 @@ class Sample(NamedTuple):
 # What each may seem to grow by, however long it takes: all of them go up and down. A picture has
 # some 5 kB, and 72 000 of them come in an hour.
 _MOST = Sample(0.0, server_mb=1.0, heap_mb=3.0, nodes=400.0, listeners=80.0, gpu=5.0)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with headless_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
