@@ -342,6 +342,12 @@ def _link_model(scenario: Scenario, net: Path, buildings: list[Building]) -> Lin
         raise BadInput(f"network: {error}") from error
 
 
+def _vector_instructions() -> str:
+    """Those of the processor's that numpy computes with: others round last digits otherwise."""
+    of_exp = np.lib.introspect.opt_func_info(func_name="^exp$", signature="float64")
+    return str(of_exp["exp"]["dd"]["current"])
+
+
 class _Manifest:
     """`manifest.json`: says from the beginning what is run, and at the end how it ended."""
 
@@ -358,6 +364,7 @@ class _Manifest:
             "versions": {name: version(name) for name in packages},
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+            "vector_instructions": _vector_instructions(),
         }
         write_manifest(run_dir, self._content)
 

@@ -32,6 +32,7 @@ def test_a_run_leaves_a_folder_that_can_be_read(short_run: Path) -> None:
     manifest = read_manifest(short_run)
     assert manifest["complete"] is True
     assert len(manifest["digest"]) == 64
+    assert manifest["vector_instructions"]
     kpis = json.loads((short_run / "kpis.json").read_text())
     assert sorted(kpis) == sorted(kpi_names(["ego"]))
     assert kpis["run.ticks"] == 600
