@@ -359,6 +359,8 @@ def test_remote_driving_shows_who_has_the_wheel_and_what_was_never_shown(tmp_pat
         "frames": {
             "time_s": np.array([0.1, 0.2]), "vehicle": ["ego"] * 2, "frame": np.arange(2),
             "key_frame": np.array([True, False]), "size_bytes": np.full(2, 9000),
+            "collect_ms": np.full(2, 15.0), "encode_ms": np.full(2, 10.0),
+            "process_ms": np.array([15.0, np.nan]),
             "glass_to_glass_ms": np.array([60.0, np.nan]), "packets": [[1], [2]],
         },
     }  # fmt: skip
