@@ -22,6 +22,8 @@ EVENTS = ("collision", "hard_brake", "fallback", "mrm", "refused_command")
 # Warnings that were sent so long before a decision could have been heard by then.
 _HEARD_BY_S = 2.0
 _MOST_UNHEARD = 3
+# It decides more often than this.
+_IN_FORCE_S = 1.0
 # What functions say that do without what they should have heard.
 _FALLBACKS = "not heard|lost the driver"
 
@@ -152,6 +154,9 @@ def _asked_for(tables: RunTables, own: pd.DataFrame, at_s: float | None, event: 
         if before.empty:
             first_s = own["time_s"].iloc[0]
             raise BadInput(f"--at {at_s:g}: it decides from {first_s:g} s on")
+        last_s = own["time_s"].iloc[-1]
+        if at_s > last_s + _IN_FORCE_S:
+            raise BadInput(f"--at {at_s:g}: its last decision is of {last_s:g} s")
         return before.index[-1]
     told = own[own["packets"].map(len) > 0]
     return told.index[0] if len(told) else own["acceleration_mps2"].idxmin()

@@ -137,6 +137,7 @@ def test_against_the_ideal_network(highway: Path) -> None:
         (("--event", "collision"), "there is none of ego"),
         (("--event", "flood"), "expected one of collision"),
         (("--at", "0.0"), "it decides from"),
+        (("--at", "600"), "its last decision is of"),
         (("--at", "3", "--against", "ideal"), "one of --at"),
         (("--against", "network.lode=[]"), "did you mean `load`"),
     ],
