@@ -141,8 +141,8 @@ class CarlaVehicles:
         )
 
     def wheelbase_m(self, name: str) -> float:
-        """Distance of a driven vehicle's axles [m]."""
-        return self._wheelbase_m[name]
+        """Distance of a driven vehicle's axles [m], in a vehicle's steps."""
+        return in_steps(self._wheelbase_m[name])
 
     def touched(self, name: str) -> list[str]:
         """What a driven vehicle's collision sensor reported since last asked."""

@@ -223,8 +223,8 @@ class EmbeddedVehicles:
             backing.allowed = backwards
 
     def wheelbase_m(self, name: str) -> float:
-        """Distance of a driven vehicle's axles [m]."""
-        return float(self._dynamics.wheelbase_m[self._row_of[name]])
+        """Distance of a driven vehicle's axles [m], in a vehicle's steps."""
+        return in_steps(float(self._dynamics.wheelbase_m[self._row_of[name]]))
 
     def touched(self, _name: str) -> list[str]:
         """Nothing: the model has no collision sensor."""
