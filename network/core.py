@@ -4,9 +4,9 @@ Placements are those of Lucas-Estan, Coll-Perales et al. (IEEE TVT 2022, doi
 10.1109/TVT.2022.3224614), by its authors' code 5G-E2E-V2N2V-Latency-Models: 200 us in each node,
 2e5 km/s in fibre, 3 km from the base station to the access ring's first node (M1), 15 km from it to
 the next ring (M2) and 60 km from there to the operator's core. Nodes and fibre come to 0.4, 0.83
-and 2.35 ms there and back for a server at the base station, at M1 and at the core. What their 99.99
-% figures of 0.422, 0.875 and 2.396 ms, the sum of one for each way, have on top is queueing in
-links of the M/M/1 kind, whose sojourn is exponential.
+and 2.35 ms there and back for a server at the base station, at M1 and at the core. Their 99.99 %
+figures, the sum of one for each way, are 0.422, 0.875 and 2.396 ms: on top is queueing in links of
+the M/M/1 kind, whose sojourn is exponential.
 
 For a server in the internet their code takes round trips that were measured within Italy (Candela
 et al., Computer Networks 182, 2020): 10.77 ms in the mean, 20.69 and 97.25 ms at 90 and 99.99 %,

@@ -70,7 +70,7 @@ class Window:
         self._pygame.quit()
 
     def open(self, bridge: Bridge, vehicle: str) -> None:
-        """Read the map."""
+        """Read the map, and have a camera follow the car where there is one."""
         self._map = read_map(bridge.net, bridge.buildings)
         width, height = self._surface.get_size()
         bridge.vehicles.film(vehicle, (round(width * (1 - _PANEL)), height))

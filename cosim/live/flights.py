@@ -78,7 +78,8 @@ class Flights:
     def seen(self, now_s: float, whose: Any, lasts_s: float) -> Any:
         """What is on the air of some road users at an instant.
 
-        Of more than 64 packets it is a sample that stays for as long as they do, and all lost ones.
+        At most 64 packets: of more it is a sample that stays for as long as they do, along with
+        those that get lost.
 
         Args:
             now_s: the instant [s].

@@ -37,9 +37,8 @@ class Cause:
 
     `utilisation` is the mean share of the cell's resource blocks used in that direction while the
     packet was there, `load` what the scenario put on the cell then, `interference` what it put on
-    other cells if the packet was on the air, `others` how many of the
-    bridge's other packets went through it in the same direction meanwhile, `own` those of them
-    that were the station's.
+    other cells if the packet was on the air, `others` how many of the bridge's other packets went
+    through it in the same direction meanwhile, `own` those of them that were the station's.
     """
 
     stage: str
@@ -83,12 +82,14 @@ def carried(tables: RunTables, packet_id: int, age_ms: float | None = None) -> C
         for stage in Stage
         if (spent_ns := packet[f"{(name := stage.name.lower())}_ns"]) > 0
     }
-    # A packet that was lost was lost somewhere.
-    worth_ms = WORTH_MS if packet["fate"] == "delivered" else max(stages_ms.values(), default=0.0)
+    worth_ms = WORTH_MS
+    if packet["fate"] != "delivered":
+        # It was lost somewhere.
+        worth_ms = min(WORTH_MS, max(stages_ms.values(), default=0.0))
     causes = [
         _cause(tables, packet, stage, spent_ms)
         for stage, spent_ms in sorted(stages_ms.items(), key=lambda item: -item[1])
-        if spent_ms >= min(WORTH_MS, worth_ms)
+        if spent_ms >= worth_ms
     ]
     return Carried(
         packet_id=packet_id,
